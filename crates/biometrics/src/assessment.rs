@@ -1,0 +1,50 @@
+//! What the engine says.
+
+/// The engine's summary at one moment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Assessment {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Accumulated calibrated log-likelihood ratio (natural logarithm) that this person acts; always finite.
+    pub llr: f64,
+    /// Keystrokes since the last reset.
+    pub keys: u32,
+    /// Milliseconds of pointer activity since the last reset.
+    pub pointer_ms: u32,
+    /// Milliseconds since the newest event that the evidence rests on.
+    pub age_ms: Option<u32>,
+    /// Progress of learning in per cent.
+    pub progress: u8,
+    /// Whether the template may be used for verdicts.
+    pub mature: bool,
+    /// Confirmations by a strong factor so far.
+    pub confirmations: u32,
+    /// Signs of automation, as short codes; [`words`] says them in words.
+    pub automation: Vec<&'static str>,
+    /// The feature groups that moved the verdict most, as short codes; [`words`] says them in words.
+    pub moved_by: Vec<&'static str>,
+}
+
+/// What the behaviour says about the person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Fits.
+    Genuine,
+    /// Not enough to tell.
+    Unsure,
+    /// Does not fit.
+    Impostor,
+    /// The template is not mature.
+    Learning,
+    /// Produced by a program.
+    Automated,
+    /// Nothing to judge since the last reset.
+    NoEvidence,
+}
+
+/// The words for a code of [`Assessment::automation`] or [`Assessment::moved_by`].
+pub fn words(code: &str) -> Option<&'static str> {
+    Some(match code {
+        _ => return None,
+    })
+}

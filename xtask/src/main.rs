@@ -1,1 +1,55 @@
-fn main() {}
+//! `cargo xtask`: everything that is done to this repository, one command each.
+
+mod crx;
+mod extension;
+mod run;
+mod setup;
+mod step;
+mod suite;
+mod tidy;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(
+    name = "cargo xtask",
+    about = "Builds, tests and shows Tacit",
+    disable_version_flag = true
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Install what this machine lacks: system packages, the wasm target, npm and Python packages for tests.
+    Setup,
+    /// Build the extension folder and the packed extension, the host, the server and the Okta stand-in.
+    Build {
+        /// The extension with the rehearsal port, for tests and the demo.
+        #[arg(long)]
+        rehearsal: bool,
+    },
+    /// Set up, build, and run all tests, or those of one area.
+    Test {
+        /// One or more areas; all of them if none is named.
+        #[arg(value_enum)]
+        areas: Vec<suite::Area>,
+    },
+    /// Check architecture and form.
+    Tidy,
+}
+
+fn main() -> Result<()> {
+    match Arguments::parse().command {
+        Command::Setup => setup::run(),
+        Command::Build { rehearsal: true } => {
+            extension::build(extension::Variant::Rehearsal).map(drop)
+        }
+        Command::Build { rehearsal: false } => suite::build_all(),
+        Command::Test { areas } => suite::run(&areas),
+        Command::Tidy => tidy::run(),
+    }
+}

@@ -1,0 +1,59 @@
+//! `cargo xtask accuracy`: runs the engine on a benchmark corpus and writes score files for its judge.
+//!
+//! The protocols, their rules and the judge are not ours; `protocol` follows their text. The background model is built
+//! in memory from the users that a protocol gives as background, never from the shipped model.
+
+pub mod corpus;
+mod protocol;
+
+use anyhow::{Context, Result, bail};
+use clap::Parser;
+use std::path::PathBuf;
+use std::time::Instant;
+
+/// The protocols that run without being named.
+const DEFAULT: &str = "aalto-g5-w50,aalto-g5-w100,aalto-g5-w200,aalto-g10-w50,aalto-g10-w100,aalto-g10-w200,\
+    aalto-typenet-g5,monaco-g3-w100,social-w100,sapimouse-t15,sapimouse-t30,sapimouse-t60,fused-60s";
+
+/// Runs the engine on a benchmark corpus and writes score files.
+#[derive(Debug, Parser)]
+pub struct Args {
+    /// The development part: background users come from it.
+    #[arg(long)]
+    pub background: PathBuf,
+    /// The part that is evaluated; the development part itself, or a held-back one.
+    #[arg(long)]
+    pub evaluate: PathBuf,
+    /// Folder that receives one `<protocol>.csv` each.
+    #[arg(long)]
+    pub out: PathBuf,
+    /// Protocols, separated by commas.
+    #[arg(long, default_value = DEFAULT, value_delimiter = ',')]
+    pub protocols: Vec<String>,
+}
+
+/// Runs the command.
+pub fn run(args: Args) -> Result<()> {
+    if !corpus::is_development(&args.background) {
+        bail!("--background must be the development part: {} has no balabit_train.csv.xz", args.background.display());
+    }
+    if corpus::is_development(&args.evaluate) && args.evaluate.canonicalize()? != args.background.canonicalize()? {
+        bail!("the development part is its own background");
+    }
+    std::fs::create_dir_all(&args.out).with_context(|| format!("creating {}", args.out.display()))?;
+    let mut parts = protocol::Parts::new(&args.background, &args.evaluate);
+    for name in &args.protocols {
+        let began = Instant::now();
+        let scores = parts.run(name).with_context(|| format!("protocol {name}"))?;
+        let file = args.out.join(format!("{name}.csv"));
+        let mut text = String::from("claimed,actual,window,score\n");
+        for claim in &scores {
+            use std::fmt::Write as _;
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "{},{},{},{:.6}", claim.claimed, claim.actual, claim.window, claim.score);
+        }
+        std::fs::write(&file, text).with_context(|| format!("writing {}", file.display()))?;
+        println!("{name}: {} scores, {:.1} s", scores.len(), began.elapsed().as_secs_f64());
+    }
+    Ok(())
+}

@@ -1,0 +1,129 @@
+//! Reads the corpus: xz-compressed CSV files of recorded typing and pointer movement.
+
+use anyhow::{Context, Result};
+use biometrics::train::{Keystroke, Sample, SampleKind};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+
+/// One person's sessions by number, each in order of presses.
+pub type Typed = Vec<(u32, Vec<Keystroke>)>;
+/// One person's sessions by name, in file order.
+pub type Moved = BTreeMap<String, Vec<Sample>>;
+
+/// The development part is the one with the Balabit training sessions.
+pub fn is_development(part: &Path) -> bool {
+    part.join("balabit_train.csv.xz").exists()
+}
+
+/// A typing file: people in the order of their names as bytes.
+pub fn typing(part: &Path, name: &str) -> Result<Vec<(String, Typed)>> {
+    let mut people: BTreeMap<String, BTreeMap<u32, Vec<Keystroke>>> = BTreeMap::new();
+    lines(part, name, |[user, session, rest @ ..]: &[&str]| {
+        // A key name may itself hold commas or quotes; the last two columns never do.
+        let (hold, rest) = rest.split_last()?;
+        let (at, key) = rest.split_last()?;
+        let keystroke = Keystroke {
+            key: key_code(&key.join(",")),
+            at: at.parse().ok()?,
+            hold: hold.parse().ok()?,
+        };
+        people.entry((*user).to_owned()).or_default().entry(session.parse().ok()?).or_default().push(keystroke);
+        Some(())
+    })?;
+    Ok(people
+        .into_iter()
+        .map(|(user, mut sessions)| {
+            for keystrokes in sessions.values_mut() {
+                keystrokes.sort_by(|a, b| a.at.total_cmp(&b.at));
+            }
+            (user, sessions.into_iter().collect())
+        })
+        .collect())
+}
+
+/// The SapiMouse file: people in the order of their names as bytes.
+pub fn pointer(part: &Path) -> Result<Vec<(String, Moved)>> {
+    let mut people: BTreeMap<String, Moved> = BTreeMap::new();
+    lines(part, "sapimouse", |columns: &[&str]| {
+        let &[user, session, dt, event, x, y] = columns else { return None };
+        let samples = people.entry(user.to_owned()).or_default().entry(session.to_owned()).or_default();
+        let before = samples.last().map_or(0.0, |sample: &Sample| sample.at);
+        let kind = match event.parse::<u32>().ok()? % 10 {
+            1 => SampleKind::Press,
+            2 => SampleKind::Release,
+            _ => SampleKind::Move,
+        };
+        samples.push(Sample { at: before + dt.parse::<f64>().ok()?, x: x.parse().ok()?, y: y.parse().ok()?, kind });
+        Some(())
+    })?;
+    Ok(people.into_iter().collect())
+}
+
+/// Hands the columns of every line after the header to `take`, which answers `None` to a line that it cannot read.
+fn lines(part: &Path, name: &str, mut take: impl FnMut(&[&str]) -> Option<()>) -> Result<()> {
+    let path = part.join(format!("{name}.csv.xz"));
+    let file = File::open(&path).with_context(|| format!("opening {}", path.display()))?;
+    let reader = BufReader::new(lzma_rust2::XzReader::new(BufReader::new(file), false));
+    for (number, line) in reader.lines().enumerate().skip(1) {
+        let line = line.with_context(|| format!("reading {}", path.display()))?;
+        let columns: Vec<&str> = line.split(',').collect();
+        take(&columns).with_context(|| format!("{}, line {}: unexpected {line:?}", path.display(), number + 1))?;
+    }
+    Ok(())
+}
+
+/// The legacy key code of a key name; Aalto has the codes themselves, Monaco and social have names.
+pub fn key_code(name: &str) -> u8 {
+    let name = name.strip_prefix("key.").unwrap_or(name);
+    if name.len() > 1 && let Ok(code) = name.parse::<u32>() {
+        return u8::try_from(code).unwrap_or(0);
+    }
+    match name.as_bytes() {
+        [letter] if letter.is_ascii_alphabetic() => return letter.to_ascii_uppercase(),
+        [digit] if digit.is_ascii_digit() => return *digit,
+        _ => {}
+    }
+    match name {
+        "space" => 32,
+        "backspace" => 8,
+        "enter" => 13,
+        "tab" => 9,
+        "shift" | "shift_r" => 16,
+        "ctrl" | "ctrl_r" => 17,
+        "alt" | "alt_r" | "alt_gr" => 18,
+        "cmd" | "cmd_r" => 91,
+        "caps_lock" => 20,
+        "esc" => 27,
+        "delete" => 46,
+        "left" => 37,
+        "up" => 38,
+        "right" => 39,
+        "down" => 40,
+        "home" => 36,
+        "end" => 35,
+        "page_up" => 33,
+        "page_down" => 34,
+        "period" | "." | ">" => 190,
+        "comma" | "<" => 188,
+        "dash" | "-" | "_" => 189,
+        "slash" | "/" | "?" => 191,
+        "semicolon" | ";" | ":" => 186,
+        "equals" | "=" | "+" => 187,
+        "open_bracket" | "[" | "{" => 219,
+        "back_slash" | "\\" => 220,
+        "close_bracket" | "]" | "}" => 221,
+        "back_quote" | "`" => 192,
+        "!" => b'1',
+        "@" => b'2',
+        "#" => b'3',
+        "&" => b'7',
+        "*" => b'8',
+        "(" => b'9',
+        ")" => b'0',
+        _ if name.contains('\'') && name.contains(',') => 188,
+        _ if name.contains('\'') || name == "quote" => 222,
+        _ => name.strip_prefix("numpad_").and_then(|n| n.parse::<u8>().ok()).map_or(0, |n| 96u8.saturating_add(n)),
+    }
+}

@@ -1,0 +1,109 @@
+//! Which store to use.
+//!
+//! `auto` takes the best that works, once. From then on the choice is on record: a TPM that fails for a moment must not
+//! quietly turn this device into another one with a weaker key.
+
+use super::{Keystore, KeystoreError, Kind};
+use crate::data::DataFolder;
+use crate::settings::{Choice, Settings};
+use serde::{Deserialize, Serialize};
+
+/// In the data folder.
+const FILE: &str = "keystore.json";
+
+/// The store that is used.
+pub struct Chosen {
+    /// The store.
+    pub store: Box<dyn Keystore>,
+    /// Why better ones were passed over.
+    pub passed_over: Vec<KeystoreError>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Record {
+    v: u32,
+    keystore: Kind,
+}
+
+/// The store that the settings and the record of `data` call for.
+pub async fn choose(settings: &Settings, data: &DataFolder) -> Result<Chosen, KeystoreError> {
+    let kind = match settings.keystore {
+        Choice::Tpm => Kind::Tpm,
+        Choice::SecretService => Kind::SecretService,
+        Choice::Software => Kind::Software,
+        Choice::Memory => Kind::Memory,
+        Choice::Auto => match recorded(data)? {
+            Some(kind) => kind,
+            None => return best(settings, data).await,
+        },
+    };
+    Ok(Chosen {
+        store: make(kind, settings, data)?,
+        passed_over: Vec::new(),
+    })
+}
+
+/// Records that the keys are in a store of this kind. The caller holds the lock.
+pub(crate) fn record(kind: Kind, data: &DataFolder) -> Result<(), KeystoreError> {
+    let record = Record {
+        v: 1,
+        keystore: kind,
+    };
+    // A struct of a number and a name: serde_json cannot fail on it.
+    let json = serde_json::to_vec(&record).unwrap_or_default();
+    Ok(data.write(FILE, &json)?)
+}
+
+fn recorded(data: &DataFolder) -> Result<Option<Kind>, KeystoreError> {
+    let Some(json) = data.read(FILE)? else {
+        return Ok(None);
+    };
+    match serde_json::from_slice(&json) {
+        Ok(Record { v: 1, keystore }) => Ok(Some(keystore)),
+        _ => Err(KeystoreError::Unreadable),
+    }
+}
+
+async fn best(settings: &Settings, data: &DataFolder) -> Result<Chosen, KeystoreError> {
+    let mut passed_over = Vec::new();
+    for kind in [Kind::Tpm, Kind::SecretService, Kind::Software] {
+        let works = match make(kind, settings, data) {
+            Ok(store) => store.load().await.map(|_| store),
+            Err(error) => Err(error),
+        };
+        match works {
+            Ok(store) => {
+                return Ok(Chosen { store, passed_over });
+            }
+            Err(error) => passed_over.push(error),
+        }
+    }
+    let reasons: Vec<String> = passed_over.iter().map(ToString::to_string).collect();
+    Err(KeystoreError::NoneWorks(reasons.join("; ")))
+}
+
+fn make(
+    kind: Kind,
+    settings: &Settings,
+    data: &DataFolder,
+) -> Result<Box<dyn Keystore>, KeystoreError> {
+    match kind {
+        #[cfg(all(target_os = "linux", feature = "tpm"))]
+        Kind::Tpm => Ok(Box::new(super::Tpm::new(&settings.tcti, data.clone()))),
+        #[cfg(not(all(target_os = "linux", feature = "tpm")))]
+        Kind::Tpm => Err(KeystoreError::TpmLeftOut),
+        #[cfg(target_os = "linux")]
+        Kind::SecretService => Ok(Box::new(super::SecretServiceStore::new())),
+        #[cfg(not(target_os = "linux"))]
+        Kind::SecretService => Err(KeystoreError::SecretServiceMissing("not on Linux".into())),
+        Kind::Software if settings.allow_software => {
+            Ok(Box::new(super::Software::new(data.clone())))
+        }
+        Kind::Software => Err(KeystoreError::SoftwareNotAllowed),
+        #[cfg(debug_assertions)]
+        Kind::Memory => Ok(Box::new(super::Memory)),
+        #[cfg(not(debug_assertions))]
+        Kind::Memory => Err(KeystoreError::MemoryNotAllowed),
+    }
+}

@@ -1,0 +1,220 @@
+//! Where the device key is kept. One trait, one implementation per platform store.
+//!
+//! A store holds two things per OS user: the device key, which signs and nothing else, and the sealing key, which
+//! encrypts templates. [`Keystore::load`] hands them out as [`Keys`]; for a TPM the private half never leaves the chip.
+
+mod auto;
+mod memory;
+mod pkcs8;
+#[cfg(target_os = "linux")]
+mod secret_service;
+mod software;
+#[cfg(all(target_os = "linux", feature = "tpm"))]
+mod tpm;
+
+pub(crate) use auto::record;
+pub use auto::{Chosen, choose};
+#[cfg(debug_assertions)]
+pub use memory::Memory;
+#[cfg(target_os = "linux")]
+pub use secret_service::SecretServiceStore;
+pub use software::Software;
+#[cfg(all(target_os = "linux", feature = "tpm"))]
+pub use tpm::Tpm;
+
+use crate::data::DataError;
+use crate::sealing::SealingKey;
+use ring::digest::{SHA256, digest};
+use serde::{Deserialize, Serialize};
+use std::future::Future;
+use std::pin::Pin;
+use wire::b64;
+use wire::id::{DeviceId, Thumbprint};
+use wire::jws::Jwk;
+use wire::statement::ProtectionClass;
+
+/// What a store's operations return; boxed so that the choice of store can be made at run time.
+pub type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T, KeystoreError>> + 'a>>;
+
+/// A place for the keys of one OS user.
+pub trait Keystore {
+    /// Which one it is.
+    fn kind(&self) -> Kind;
+
+    /// The keys made earlier; `None` if this store works and holds none yet.
+    fn load(&self) -> Pending<'_, Option<Keys>>;
+
+    /// Makes the keys. The caller holds the lock of the data folder and has seen that there are none.
+    fn create(&self) -> Pending<'_, Keys>;
+}
+
+/// Signs with the device key.
+pub trait Signer {
+    /// ES256 over `message`: r ‖ s.
+    fn sign<'a>(&'a self, message: &'a [u8]) -> Pending<'a, [u8; 64]>;
+}
+
+/// The kinds of store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// TPM 2.0.
+    Tpm,
+    /// The desktop's secret store over D-Bus.
+    SecretService,
+    /// An encrypted file.
+    Software,
+    /// This process's memory.
+    Memory,
+}
+
+impl Kind {
+    /// As `status` names it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Tpm => "tpm",
+            Self::SecretService => "secret-service",
+            Self::Software => "software",
+            Self::Memory => "memory",
+        }
+    }
+
+    /// How well it keeps the device key.
+    pub const fn protection_class(self) -> ProtectionClass {
+        match self {
+            Self::Tpm => ProtectionClass::Hardware,
+            Self::SecretService => ProtectionClass::OsProtected,
+            Self::Software | Self::Memory => ProtectionClass::Software,
+        }
+    }
+}
+
+/// The keys of one OS user, ready for use.
+pub struct Keys {
+    /// The device: the thumbprint of its public key.
+    pub device: DeviceId,
+    /// The same as `kid`.
+    pub thumbprint: Thumbprint,
+    /// The public device key.
+    pub jwk: Jwk,
+    /// The private device key.
+    pub signer: Box<dyn Signer>,
+    /// For templates.
+    pub sealing: SealingKey,
+}
+
+impl Keys {
+    /// `point` is the uncompressed public key.
+    pub(crate) fn new(
+        point: &[u8],
+        signer: Box<dyn Signer>,
+        sealing: SealingKey,
+    ) -> Result<Self, KeystoreError> {
+        let jwk = Jwk::from_point(point).ok_or(KeystoreError::Unreadable)?;
+        let digest = digest(&SHA256, &jwk.thumbprint_input());
+        let thumbprint =
+            Thumbprint::new(b64::encode(digest.as_ref())).map_err(|_| KeystoreError::Unreadable)?;
+        Ok(Self {
+            device: DeviceId::of_key(&thumbprint),
+            thumbprint,
+            jwk,
+            signer,
+            sealing,
+        })
+    }
+}
+
+/// What keeps a store from working. Each text names the step and its repair.
+#[derive(Debug, thiserror::Error)]
+pub enum KeystoreError {
+    /// The TPM device is there and belongs to somebody else.
+    #[error(
+        "this user may not open the TPM at {0}: add the user to the group tss (usermod -aG tss USER) and log in again, or install the package's udev rule"
+    )]
+    TpmPermission(String),
+    /// No TPM.
+    #[error("there is no TPM at {0}: switch it on in the firmware, or choose another key store")]
+    TpmMissing(String),
+    /// Too many wrong authorisations, by anybody.
+    #[error(
+        "the TPM is locked after too many failed authorisations: wait for its recovery time, or run tpm2_dictionarylockout --clear-lockout"
+    )]
+    TpmLockout,
+    /// Somebody set an owner password.
+    #[error(
+        "the TPM's owner hierarchy has a password: clear it with tpm2_changeauth -c owner, or choose another key store"
+    )]
+    TpmOwnerPassword,
+    /// The blob was made under another storage seed.
+    #[error(
+        "the device key in {0} was made by another TPM, or the TPM was cleared since: remove the file and enrol this device again"
+    )]
+    TpmForeignKey(String),
+    /// The chip or its driver stopped, or another program holds it.
+    #[error(
+        "the TPM did not answer in time: another program may hold it, or use tcti = \"tabrmd:\""
+    )]
+    TpmTimeout,
+    /// Anything else that the TPM says.
+    #[error("the TPM failed at {step}: {what}")]
+    Tpm {
+        /// Which command.
+        step: &'static str,
+        /// The TSS's words.
+        what: String,
+    },
+    /// This build leaves TPMs out.
+    #[error("this build of tacit-host knows no TPM (cargo feature tpm)")]
+    TpmLeftOut,
+    /// No session bus or nobody on it.
+    #[error(
+        "no Secret Service answers on the session's D-Bus ({0}): start gnome-keyring or KWallet, or choose another key store"
+    )]
+    SecretServiceMissing(String),
+    /// Without the default collection we would have to put the key anywhere, perhaps where it vanishes at logout.
+    #[error(
+        "the Secret Service has no default collection: create a keyring with a password in Seahorse and make it the default"
+    )]
+    NoDefaultCollection,
+    /// Nobody unlocked it in this session.
+    #[error(
+        "the default keyring is locked: unlock it, or let the login unlock it by giving both the same password"
+    )]
+    CollectionLocked,
+    /// D-Bus or the service stopped.
+    #[error("the Secret Service did not answer in time at {0}")]
+    SecretServiceTimeout(&'static str),
+    /// Anything else that the service says.
+    #[error("the Secret Service failed at {step}: {what}")]
+    SecretService {
+        /// Which call.
+        step: &'static str,
+        /// The library's words.
+        what: String,
+    },
+    /// The administrator did not allow it.
+    #[error(
+        "the software key store is not allowed: set allow_software = true in the machine configuration"
+    )]
+    SoftwareNotAllowed,
+    /// Encrypted on another machine or for another user, or damaged.
+    #[error(
+        "the key file {0} does not open on this machine for this user: remove it and enrol this device again"
+    )]
+    SoftwareForeignKey(String),
+    /// In release builds.
+    #[error("the memory key store exists in debug builds only")]
+    MemoryNotAllowed,
+    /// None of the stores that `auto` tries works.
+    #[error("no key store works. {0}")]
+    NoneWorks(String),
+    /// The stored key is not one.
+    #[error("the stored device key is damaged: remove it and enrol this device again")]
+    Unreadable,
+    /// The system gives none.
+    #[error("the system gives no randomness")]
+    NoRandomness,
+    /// A file.
+    #[error(transparent)]
+    Data(#[from] DataError),
+}

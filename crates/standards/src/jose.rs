@@ -87,6 +87,3 @@ pub fn verify_registration(text: &str) -> Result<Registration, JwsError> {
 fn sha256(bytes: &[u8]) -> String {
     b64::encode(hash(&SHA256, bytes).as_ref())
 }
-
-#[cfg(test)]
-mod tests;

@@ -378,6 +378,3 @@ fn verify_query(signature: &QuerySignature, sp: &ServiceProvider) -> Result<(), 
         .then_some(())
         .ok_or(SignatureError::Value)
 }
-
-#[cfg(test)]
-mod tests;

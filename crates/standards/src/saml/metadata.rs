@@ -315,6 +315,3 @@ fn is_https_url(url: &str) -> bool {
             })
     })
 }
-
-#[cfg(test)]
-mod tests;

@@ -159,10 +159,11 @@ impl<'a> Reference<'a> {
         if !is(reference, "Reference") {
             return Err(SignatureError::Structure);
         }
-        match reference.attribute("URI").map(|uri| uri.strip_prefix('#')) {
-            Some(Some(fragment)) if fragment == id => {}
-            Some(None) => return Err(SignatureError::ReferenceExternal),
-            Some(Some(_)) | None => return Err(SignatureError::ReferenceElsewhere),
+        let uri = reference.attribute("URI").unwrap_or_default();
+        match uri.strip_prefix('#') {
+            Some(fragment) if fragment == id => {}
+            None if !uri.is_empty() => return Err(SignatureError::ReferenceExternal),
+            _ => return Err(SignatureError::ReferenceElsewhere),
         }
         let &[transforms, digest_method, digest_value] = elements(reference).as_slice() else {
             return Err(SignatureError::Structure);

@@ -1,0 +1,9 @@
+//! The crate as a server uses it: whole messages in, values or refusals out.
+
+mod authn_request;
+mod dpop;
+mod metadata;
+mod okta;
+mod properties;
+mod response;
+mod statements;

@@ -1,0 +1,514 @@
+//! The org's memory: transactions, sessions and who is enrolled. No I/O; the time is an
+//! argument.
+//!
+//! A transaction's [`Stage`] says what may happen next. Everything that may be used once
+//! (a relay state, a session token, a state token after success) is removed or marked
+//! under the same lock that finds it.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::clock::Millis;
+use crate::config::{Config, Pipeline, User};
+use crate::ids;
+use crate::limits::PasswordLimits;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stage {
+    /// Identity Engine: the page is open, nobody has been named.
+    Identify,
+    /// Identity Engine, identifier first: the password is asked for.
+    Password,
+    /// Password right, the factor is enrolled but not chosen yet.
+    FactorRequired,
+    /// The browser may go to the identity provider to verify.
+    FactorChallenge { failed: bool },
+    /// Password right, the factor has to be set up first.
+    EnrolRequired,
+    /// The browser may go to the identity provider to enrol.
+    EnrolActivate { failed: bool },
+    /// Enrolled; the person has to press "Finish".
+    EnrolFinished,
+    /// Whoever holds the state token may turn it into a session, once.
+    Success { is_redeemed: bool },
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Marks {
+    pub password_ok: Option<Millis>,
+    pub idp_redirect: Option<Millis>,
+    pub acs_received: Option<Millis>,
+    pub session_created: Option<Millis>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Transaction {
+    /// `transaction.id` of the System Log; not a secret.
+    pub id: String,
+    pub token: String,
+    pub pipeline: Pipeline,
+    pub from_uri: String,
+    pub expires_at: Millis,
+    pub login: String,
+    pub stage: Stage,
+    pub marks: Marks,
+    /// The newest AuthnRequest.
+    pub request_id: Option<String>,
+    pub amr: Vec<String>,
+}
+
+/// An AuthnRequest that waits for its Response.
+#[derive(Debug, Clone)]
+pub struct PendingRequest {
+    pub id: String,
+    pub relay_state: String,
+    pub token: String,
+    pub login: String,
+}
+
+#[derive(Debug, Clone)]
+pub struct Session {
+    pub id: String,
+    pub login: String,
+    pub created_at: Millis,
+    pub expires_at: Millis,
+    pub amr: Vec<String>,
+    pub transaction: Transaction,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Completion {
+    Verified,
+    Enrolled,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum StateError {
+    #[error("the state token is unknown, used up or expired")]
+    InvalidToken,
+    #[error("the transaction is not at a stage where this is allowed")]
+    NotAllowed,
+    #[error("user name or password is wrong, or the user is locked out")]
+    AuthenticationFailed,
+    #[error("too many attempts")]
+    RateLimited,
+    #[error("the relay state is unknown, used up or expired")]
+    UnknownRelayState,
+}
+
+#[derive(Debug, Default)]
+pub struct State {
+    transactions: HashMap<String, Transaction>,
+    requests: HashMap<String, PendingRequest>,
+    /// By the hash of the cookie.
+    sessions: HashMap<[u8; 32], Session>,
+    session_tokens: HashMap<String, Transaction>,
+    enrolled: HashSet<String>,
+    limits: PasswordLimits,
+}
+
+impl State {
+    pub fn new(config: &Config) -> State {
+        let enrolled = config.users.iter().filter(|user| user.enrolled);
+        State {
+            enrolled: enrolled.map(|user| user.login.clone()).collect(),
+            ..State::default()
+        }
+    }
+
+    /// A page was opened; who will sign in is not known yet.
+    pub fn begin(&mut self, pipeline: Pipeline, from_uri: &str, now: Millis) -> Transaction {
+        self.sweep(now);
+        let token = match pipeline {
+            Pipeline::Classic => ids::generate_classic_state_token(),
+            Pipeline::Oie => ids::generate_idx_state_handle(),
+        };
+        let transaction = Transaction {
+            id: ids::generate_transaction_id(),
+            token: token.clone(),
+            pipeline,
+            from_uri: from_uri.to_owned(),
+            expires_at: now + PAGE_LIFETIME,
+            login: String::new(),
+            stage: Stage::Identify,
+            marks: Marks::default(),
+            request_id: None,
+            amr: Vec::new(),
+        };
+        self.transactions.insert(token, transaction.clone());
+        transaction
+    }
+
+    /// The transaction as it is. Holding the token is enough: no cookie is asked for.
+    pub fn transaction(&self, token: &str, now: Millis) -> Result<Transaction, StateError> {
+        self.live(token, now).cloned()
+    }
+
+    /// Identifier first: remembers who was named, whether or not this user exists.
+    pub fn identify(
+        &mut self,
+        token: &str,
+        login: &str,
+        now: Millis,
+    ) -> Result<Transaction, StateError> {
+        let transaction = self.live_mut(token, now)?;
+        if transaction.stage != Stage::Identify {
+            return Err(StateError::NotAllowed);
+        }
+        transaction.login = login.to_owned();
+        transaction.stage = Stage::Password;
+        Ok(transaction.clone())
+    }
+
+    /// The password of the first step, which starts the five minutes.
+    pub fn sign_in(
+        &mut self,
+        token: &str,
+        login: &str,
+        password: &str,
+        config: &Config,
+        now: Millis,
+    ) -> Result<Transaction, StateError> {
+        let stage = self.live(token, now)?.stage.clone();
+        if !matches!(stage, Stage::Identify | Stage::Password) {
+            return Err(StateError::NotAllowed);
+        }
+        let login = self.check_password(login, password, config, now)?;
+        let is_enrolled = self.enrolled.contains(&login);
+        let transaction = self.live_mut(token, now)?;
+        transaction.login = login;
+        transaction.expires_at = now + lifetime(config);
+        transaction.marks.password_ok = Some(now);
+        transaction.stage = match (is_enrolled, transaction.pipeline) {
+            (false, _) => Stage::EnrolRequired,
+            (true, Pipeline::Classic) => Stage::FactorRequired,
+            // One authenticator only: Identity Engine goes on to its challenge by itself.
+            (true, Pipeline::Oie) => Stage::FactorChallenge { failed: false },
+        };
+        Ok(transaction.clone())
+    }
+
+    pub fn check_password(
+        &mut self,
+        login: &str,
+        password: &str,
+        config: &Config,
+        now: Millis,
+    ) -> Result<String, StateError> {
+        let key = login.to_lowercase();
+        self.limits.begin_attempt(&key, now)?;
+        let user = find_user(config, login);
+        let expected = user.map_or_else(String::new, |user| user.password.clone());
+        if user.is_none()
+            || ids::hash(password) != ids::hash(&expected)
+            || self.limits.is_locked(&key, now)
+        {
+            self.limits.note_failure(&key, now);
+            return Err(StateError::AuthenticationFailed);
+        }
+        self.limits.note_success(&key);
+        Ok(user.map(|user| user.login.clone()).unwrap_or_default())
+    }
+
+    pub fn choose_factor(&mut self, token: &str, now: Millis) -> Result<Transaction, StateError> {
+        let transaction = self.live_mut(token, now)?;
+        match transaction.stage {
+            Stage::FactorRequired | Stage::FactorChallenge { .. } => {
+                transaction.stage = Stage::FactorChallenge { failed: false };
+                Ok(transaction.clone())
+            }
+            _ => Err(StateError::NotAllowed),
+        }
+    }
+
+    pub fn choose_enrolment(
+        &mut self,
+        token: &str,
+        now: Millis,
+    ) -> Result<Transaction, StateError> {
+        let transaction = self.live_mut(token, now)?;
+        match transaction.stage {
+            Stage::EnrolRequired | Stage::EnrolActivate { .. } => {
+                transaction.stage = Stage::EnrolActivate { failed: false };
+                Ok(transaction.clone())
+            }
+            _ => Err(StateError::NotAllowed),
+        }
+    }
+
+    /// One step back, as the link "prev" of Classic.
+    pub fn previous(&mut self, token: &str, now: Millis) -> Result<Transaction, StateError> {
+        let transaction = self.live_mut(token, now)?;
+        transaction.stage = match transaction.stage {
+            Stage::FactorChallenge { .. } => Stage::FactorRequired,
+            Stage::EnrolActivate { .. } => Stage::EnrolRequired,
+            _ => return Err(StateError::NotAllowed),
+        };
+        Ok(transaction.clone())
+    }
+
+    pub fn cancel(&mut self, token: &str) {
+        self.forget(token);
+    }
+
+    /// A browser follows the link to the identity provider.
+    pub fn begin_request(
+        &mut self,
+        token: &str,
+        now: Millis,
+    ) -> Result<PendingRequest, StateError> {
+        let transaction = self.live_mut(token, now)?;
+        if !matches!(
+            transaction.stage,
+            Stage::FactorChallenge { .. } | Stage::EnrolActivate { .. }
+        ) {
+            return Err(StateError::NotAllowed);
+        }
+        let request = PendingRequest {
+            id: ids::generate_request_id(),
+            relay_state: ids::generate_relay_state(),
+            token: token.to_owned(),
+            login: transaction.login.clone(),
+        };
+        transaction.marks.idp_redirect = Some(now);
+        transaction.request_id = Some(request.id.clone());
+        if self
+            .requests
+            .values()
+            .filter(|other| other.token == token)
+            .count()
+            >= REQUESTS_PER_TRANSACTION
+        {
+            self.requests.retain(|_, other| other.token != token);
+        }
+        self.requests
+            .insert(request.relay_state.clone(), request.clone());
+        Ok(request)
+    }
+
+    /// The request that a relay state stands for, while its transaction is alive.
+    pub fn pending_request(
+        &self,
+        relay_state: &str,
+        now: Millis,
+    ) -> Result<PendingRequest, StateError> {
+        let request = self
+            .requests
+            .get(relay_state)
+            .ok_or(StateError::UnknownRelayState)?;
+        self.live(&request.token, now)
+            .map_err(|_| StateError::UnknownRelayState)?;
+        Ok(request.clone())
+    }
+
+    /// A verified Response came: uses the relay state up and moves its transaction on,
+    /// whichever browser brought it.
+    pub fn complete(
+        &mut self,
+        request: &PendingRequest,
+        amr: &[String],
+        acs_received: Millis,
+        now: Millis,
+    ) -> Result<(Completion, Transaction), StateError> {
+        self.use_up(request, now)?;
+        let transaction = self.live_mut(&request.token, now)?;
+        let completion = match transaction.stage {
+            Stage::FactorChallenge { .. } => Completion::Verified,
+            Stage::EnrolActivate { .. } => Completion::Enrolled,
+            _ => return Err(StateError::NotAllowed),
+        };
+        transaction.marks.acs_received = Some(acs_received);
+        transaction.request_id = Some(request.id.clone());
+        transaction.amr = amr.to_vec();
+        transaction.stage = match completion {
+            Completion::Verified => Stage::Success { is_redeemed: false },
+            Completion::Enrolled => Stage::EnrolFinished,
+        };
+        let transaction = transaction.clone();
+        if completion == Completion::Enrolled {
+            self.enrolled.insert(transaction.login.clone());
+        }
+        self.requests
+            .retain(|_, other| other.token != request.token);
+        Ok((completion, transaction))
+    }
+
+    /// The identity provider said no: the person may try again.
+    pub fn fail(
+        &mut self,
+        request: &PendingRequest,
+        now: Millis,
+    ) -> Result<Transaction, StateError> {
+        self.use_up(request, now)?;
+        let transaction = self.live_mut(&request.token, now)?;
+        transaction.stage = match transaction.stage {
+            Stage::FactorChallenge { .. } => Stage::FactorChallenge { failed: true },
+            Stage::EnrolActivate { .. } => Stage::EnrolActivate { failed: true },
+            _ => return Err(StateError::NotAllowed),
+        };
+        Ok(transaction.clone())
+    }
+
+    /// "Finish" after the enrolment.
+    pub fn finish_enrolment(
+        &mut self,
+        token: &str,
+        now: Millis,
+    ) -> Result<Transaction, StateError> {
+        let transaction = self.live_mut(token, now)?;
+        if transaction.stage != Stage::EnrolFinished {
+            return Err(StateError::NotAllowed);
+        }
+        transaction.stage = Stage::Success { is_redeemed: false };
+        Ok(transaction.clone())
+    }
+
+    /// Uses a state token up after success: the transaction, once.
+    pub fn redeem(&mut self, token: &str, now: Millis) -> Result<Transaction, StateError> {
+        let transaction = self.live_mut(token, now)?;
+        match transaction.stage {
+            Stage::Success { is_redeemed: false } => {
+                transaction.stage = Stage::Success { is_redeemed: true };
+                Ok(transaction.clone())
+            }
+            Stage::Success { is_redeemed: true } => Err(StateError::InvalidToken),
+            _ => Err(StateError::NotAllowed),
+        }
+    }
+
+    /// Classic: the one-time token that a browser turns into its session cookie.
+    pub fn issue_session_token(&mut self, transaction: &Transaction) -> String {
+        let token = format!("20111{}", ids::generate_secret());
+        self.session_tokens
+            .insert(token.clone(), transaction.clone());
+        token
+    }
+
+    pub fn redeem_session_token(
+        &mut self,
+        token: &str,
+        now: Millis,
+    ) -> Result<Transaction, StateError> {
+        let transaction = self
+            .session_tokens
+            .remove(token)
+            .ok_or(StateError::InvalidToken)?;
+        match transaction.expires_at > now {
+            true => Ok(transaction),
+            false => Err(StateError::InvalidToken),
+        }
+    }
+
+    /// Signs the browser in that gets the cookie, which is the first value.
+    pub fn create_session(&mut self, transaction: &Transaction, now: Millis) -> (String, Session) {
+        let cookie = ids::generate_secret();
+        let mut transaction = transaction.clone();
+        transaction.marks.session_created = Some(now);
+        let mut amr = vec!["pwd".to_owned(), "fed".to_owned()];
+        amr.extend(transaction.amr.iter().cloned());
+        let session = Session {
+            id: format!("102{}", ids::generate_transaction_id()),
+            login: transaction.login.clone(),
+            created_at: now,
+            expires_at: now + SESSION_LIFETIME,
+            amr,
+            transaction,
+        };
+        self.sessions.insert(ids::hash(&cookie), session.clone());
+        (cookie, session)
+    }
+
+    pub fn session(&self, cookie: &str, now: Millis) -> Option<&Session> {
+        self.sessions
+            .get(&ids::hash(cookie))
+            .filter(|session| session.expires_at > now)
+    }
+
+    pub fn end_session(&mut self, cookie: &str) -> Option<Session> {
+        self.sessions.remove(&ids::hash(cookie))
+    }
+
+    pub fn end_sessions_of(&mut self, login: &str) {
+        self.sessions.retain(|_, session| session.login != login);
+    }
+
+    pub fn is_enrolled(&self, login: &str) -> bool {
+        self.enrolled.contains(login)
+    }
+
+    pub fn reset_factors(&mut self, login: &str) {
+        self.enrolled.remove(login);
+    }
+
+    fn live(&self, token: &str, now: Millis) -> Result<&Transaction, StateError> {
+        let found = self
+            .transactions
+            .get(token)
+            .filter(|transaction| transaction.expires_at > now);
+        found.ok_or(StateError::InvalidToken)
+    }
+
+    fn live_mut(&mut self, token: &str, now: Millis) -> Result<&mut Transaction, StateError> {
+        let found = self
+            .transactions
+            .get_mut(token)
+            .filter(|transaction| transaction.expires_at > now);
+        found.ok_or(StateError::InvalidToken)
+    }
+
+    fn use_up(&mut self, request: &PendingRequest, now: Millis) -> Result<(), StateError> {
+        self.live(&request.token, now)
+            .map_err(|_| StateError::UnknownRelayState)?;
+        self.requests
+            .remove(&request.relay_state)
+            .ok_or(StateError::UnknownRelayState)?;
+        Ok(())
+    }
+
+    fn forget(&mut self, token: &str) {
+        self.transactions.remove(token);
+        self.requests.retain(|_, request| request.token != token);
+    }
+
+    /// Keeps memory bounded: what is over goes, then what would be over first.
+    fn sweep(&mut self, now: Millis) {
+        self.transactions
+            .retain(|_, transaction| transaction.expires_at > now);
+        self.session_tokens
+            .retain(|_, transaction| transaction.expires_at > now);
+        self.sessions.retain(|_, session| session.expires_at > now);
+        if self.transactions.len() >= MAX_TRANSACTIONS {
+            let oldest = self
+                .transactions
+                .values()
+                .min_by_key(|transaction| transaction.expires_at);
+            if let Some(token) = oldest.map(|transaction| transaction.token.clone()) {
+                self.forget(&token);
+            }
+        }
+        let transactions = &self.transactions;
+        self.requests
+            .retain(|_, request| transactions.contains_key(&request.token));
+    }
+}
+
+pub fn find_user<'a>(config: &'a Config, login: &str) -> Option<&'a User> {
+    let login = login.to_lowercase();
+    config
+        .users
+        .iter()
+        .find(|user| user.login.to_lowercase() == login)
+}
+
+fn lifetime(config: &Config) -> Millis {
+    Millis::from(config.transaction_seconds) * 1000
+}
+
+/// A sign-in page may stay open for an hour before the password.
+const PAGE_LIFETIME: Millis = 60 * 60 * 1000;
+const SESSION_LIFETIME: Millis = 2 * 60 * 60 * 1000;
+const MAX_TRANSACTIONS: usize = 5000;
+const REQUESTS_PER_TRANSACTION: usize = 20;
+
+#[cfg(test)]
+#[path = "state_tests.rs"]
+mod tests;

@@ -20,7 +20,8 @@ pub fn is_development(part: &Path) -> bool {
 /// A typing file: people in the order of their names as bytes.
 pub fn typing(part: &Path, name: &str) -> Result<Vec<(String, Typed)>> {
     let mut people: BTreeMap<String, BTreeMap<u32, Vec<Keystroke>>> = BTreeMap::new();
-    lines(part, name, |[user, session, rest @ ..]: &[&str]| {
+    lines(part, name, |columns: &[&str]| {
+        let [user, session, rest @ ..] = columns else { return None };
         // A key name may itself hold commas or quotes; the last two columns never do.
         let (hold, rest) = rest.split_last()?;
         let (at, key) = rest.split_last()?;

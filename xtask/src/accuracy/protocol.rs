@@ -112,7 +112,8 @@ impl Parts {
             let typists: Vec<Typist> = people.iter().map(|(_, s)| enrol(&model, s, cut.gallery)).collect();
             let windows = cut.windows(&people);
             let reach = cut.followers.map_or(people.len(), |f| people.len().min(f + 1));
-            let who = |owner: usize| (0..reach).map(move |step| (owner + step) % people.len()).collect::<Vec<_>>();
+            let all = people.len();
+            let who = |owner: usize| (0..reach).map(|step| (owner + step) % all).collect::<Vec<_>>();
             let names: Vec<&String> = people.iter().map(|(name, _)| name).collect();
             let scores = in_parallel("scoring typing", &windows, |window| {
                 let claimed: Vec<&Typist> = who(window.owner).iter().map(|&i| &typists[i]).collect();

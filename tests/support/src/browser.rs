@@ -1,0 +1,334 @@
+//! One browser with its own profile, driven as a person would.
+
+use crate::driver::{self, Post};
+use crate::host::Host;
+use crate::world::{self, World};
+use crate::{okta, poll, process};
+use anyhow::{Context, Result, ensure};
+use fantoccini::elements::Element;
+use fantoccini::{Client, ClientBuilder, Locator};
+use serde_json::{Map, Value, json};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Long enough for a page on two busy cores.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A running browser; ended on drop.
+pub struct Browser {
+    /// The WebDriver session.
+    pub client: Client,
+    /// Its profile.
+    pub profile: PathBuf,
+    extension_id: String,
+    debugger: String,
+}
+
+impl Browser {
+    /// Starts one with the profile `name`, and with `host` registered if there is one. The same name means the same profile.
+    pub async fn start(world: &World, name: &str, host: Option<&Host>) -> Result<Self> {
+        Self::start_with(world, name, host, Window::Headless).await
+    }
+
+    /// The same, to be looked at or not.
+    pub async fn start_with(
+        world: &World,
+        name: &str,
+        host: Option<&Host>,
+        window: Window,
+    ) -> Result<Self> {
+        let profile = world::profile(world, name);
+        std::fs::create_dir_all(&profile)?;
+        if let Some(host) = host {
+            host.register(&profile, &world.extension_id)?;
+        }
+        let client = ClientBuilder::rustls()?
+            .capabilities(capabilities(world, &profile, window))
+            .connect(&world.driver.url())
+            .await
+            .context("starting the browser")?;
+        let capabilities = client.capabilities().context("no capabilities")?;
+        let debugger = capabilities
+            .get("goog:chromeOptions")
+            .and_then(|options| options["debuggerAddress"].as_str())
+            .context("no debugger address")?
+            .to_owned();
+        Ok(Self {
+            client,
+            profile,
+            extension_id: world.extension_id.clone(),
+            debugger,
+        })
+    }
+
+    /// Ends it as a person would, so that the profile is written.
+    pub async fn close(self) -> Result<()> {
+        self.client
+            .clone()
+            .close()
+            .await
+            .context("closing the browser")
+    }
+
+    /// Waits until the policy has installed the extension and its worker has started.
+    pub async fn wait_for_extension(&self) -> Result<()> {
+        poll::until_async("the extension", Duration::from_secs(40), async || {
+            Ok(self.worker_target()?.map(drop))
+        })
+        .await
+    }
+
+    /// Kills the extension's worker, as Chrome does when it is idle or short of memory.
+    pub fn kill_worker(&self) -> Result<()> {
+        let id = self.worker_target()?.context("no worker runs")?;
+        let url = format!("http://{}/json/close/{id}", self.debugger);
+        ureq::get(&url).call().context("closing the worker")?;
+        Ok(())
+    }
+
+    /// Whether the extension's worker runs.
+    pub fn worker_runs(&self) -> Result<bool> {
+        Ok(self.worker_target()?.is_some())
+    }
+
+    /// Opens a URL, as if typed into the address bar.
+    pub async fn open(&self, url: &str) -> Result<()> {
+        self.client
+            .goto(url)
+            .await
+            .with_context(|| format!("opening {url}"))
+    }
+
+    /// Opens a tab, goes there and returns the one that was there before.
+    pub async fn open_tab(&self) -> Result<fantoccini::wd::WindowHandle> {
+        let before = self.client.window().await?;
+        let made = self.client.new_window(true).await?;
+        self.client.switch_to_window(made.handle).await?;
+        Ok(before)
+    }
+
+    /// Waits for an element.
+    pub async fn find(&self, css: &str) -> Result<Element> {
+        self.find_within(css, PATIENCE).await
+    }
+
+    /// Waits for an element, for so long.
+    pub async fn find_within(&self, css: &str, patience: Duration) -> Result<Element> {
+        let found = self
+            .client
+            .wait()
+            .at_most(patience)
+            .every(Duration::from_millis(25));
+        match found.for_element(Locator::Css(css)).await {
+            Ok(element) => Ok(element),
+            Err(why) => {
+                Err(anyhow::Error::from(why).context(format!("{css} on {}", self.describe().await)))
+            }
+        }
+    }
+
+    /// Waits for an element and clicks it.
+    pub async fn click(&self, css: &str) -> Result<()> {
+        self.find(css)
+            .await?
+            .click()
+            .await
+            .with_context(|| format!("clicking {css}"))
+    }
+
+    /// Waits for a field and types into it.
+    pub async fn fill(&self, css: &str, text: &str) -> Result<()> {
+        self.find(css)
+            .await?
+            .send_keys(text)
+            .await
+            .with_context(|| format!("typing into {css}"))
+    }
+
+    /// Runs a function body in the page and returns what it returns.
+    pub async fn run(&self, script: &str, arguments: Vec<Value>) -> Result<Value> {
+        self.client
+            .execute(script, arguments)
+            .await
+            .with_context(|| format!("running {script}"))
+    }
+
+    /// The same with a callback as its last argument.
+    pub async fn run_async(&self, script: &str, arguments: Vec<Value>) -> Result<Value> {
+        self.client
+            .execute_async(script, arguments)
+            .await
+            .with_context(|| format!("running {script}"))
+    }
+
+    /// Goes to the application, signs in at the org with a password, and stops after the click.
+    pub async fn enter_password(&self, user: &str) -> Result<()> {
+        self.open(&format!("{}/login", okta::APP_ORIGIN)).await?;
+        self.fill("#okta-signin-username", user).await?;
+        self.fill("#okta-signin-password", okta::PASSWORD).await?;
+        self.click("#okta-signin-submit").await
+    }
+
+    /// Waits until the application says who is signed in.
+    pub async fn wait_until_signed_in(&self, user: &str) -> Result<()> {
+        let shown = self.find("#signed-in").await?.text().await?;
+        ensure!(
+            shown.contains(user),
+            "signed in as {shown:?} instead of {user}"
+        );
+        Ok(())
+    }
+
+    /// Waits until the challenge page has one of these states, and returns it.
+    pub async fn wait_for_state(&self, states: &[&str]) -> Result<String> {
+        let css: Vec<String> = states
+            .iter()
+            .map(|state| format!("body[data-state={state}]"))
+            .collect();
+        let body = self.find(&css.join(",")).await?;
+        Ok(body.attr("data-state").await?.unwrap_or_default())
+    }
+
+    /// What the challenge page says.
+    pub async fn reason(&self) -> Result<String> {
+        Ok(self.find("#reason").await?.text().await?)
+    }
+
+    /// URL, title and the beginning of the text, for messages about failures.
+    pub async fn describe(&self) -> String {
+        let script = "return [location.href, document.body?.dataset.state ?? '-', \
+                      (document.body?.innerText ?? '').slice(0, 400)].join(' | ')";
+        match self.client.execute(script, Vec::new()).await {
+            Ok(Value::String(text)) => text,
+            other => format!("{other:?}"),
+        }
+    }
+
+    /// Writes what the window shows to a PNG file.
+    pub async fn screenshot(&self, file: &Path) -> Result<()> {
+        let png = self.client.screenshot().await?;
+        if let Some(folder) = file.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        std::fs::write(file, png).with_context(|| format!("writing {}", file.display()))
+    }
+
+    /// URL of a page of the extension.
+    pub fn extension_page(&self, name: &str) -> String {
+        format!("chrome-extension://{}/{name}", self.extension_id)
+    }
+
+    /// Sends a message to the worker from a page of the extension in a tab of its own, and returns the reply.
+    pub async fn tell_worker(&self, page: &str, message: Value) -> Result<Value> {
+        let before = self.open_tab().await?;
+        let reply = async {
+            self.open(&self.extension_page(page)).await?;
+            let script = "const [message, done] = arguments; \
+                          chrome.runtime.sendMessage(message).then(done, why => done({ thrown: String(why) }))";
+            self.run_async(script, vec![message]).await
+        }
+        .await;
+        self.client.close_window().await?;
+        self.client.switch_to_window(before).await?;
+        reply
+    }
+
+    /// Adds an authenticator that says yes for its user.
+    pub async fn add_virtual_authenticator(&self) -> Result<()> {
+        self.client
+            .issue_cmd(Post::virtual_authenticator())
+            .await
+            .context("adding an authenticator")?;
+        Ok(())
+    }
+
+    /// Runs W3C actions.
+    pub async fn act(&self, sources: Value) -> Result<()> {
+        self.client
+            .issue_cmd(Post::actions(sources))
+            .await
+            .context("actions")?;
+        Ok(())
+    }
+
+    /// Runs a DevTools command on the current page.
+    pub async fn devtools(&self, method: &str, params: Value) -> Result<Value> {
+        driver::devtools(&self.client, method, params).await
+    }
+
+    fn worker_target(&self) -> Result<Option<String>> {
+        let url = format!("http://{}/json/list", self.debugger);
+        let text = ureq::get(&url)
+            .call()
+            .context("listing targets")?
+            .body_mut()
+            .read_to_string()?;
+        let targets: Vec<Value> = serde_json::from_str(&text)?;
+        let prefix = format!("chrome-extension://{}/", self.extension_id);
+        Ok(targets.iter().find_map(|target| {
+            let ours =
+                target["url"].as_str()?.starts_with(&prefix) && target["type"] == "service_worker";
+            ours.then(|| target["id"].as_str().map(str::to_owned))?
+        }))
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        process::end_all_that_name(&self.profile);
+    }
+}
+
+/// How a browser is shown.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Window {
+    /// Not at all.
+    Headless,
+    /// On the desktop.
+    Visible,
+}
+
+fn capabilities(world: &World, profile: &Path, window: Window) -> Map<String, Value> {
+    let mut arguments = vec![
+        format!("--user-data-dir={}", profile.display()),
+        format!("--host-resolver-rules={}", world.host_rules()),
+        "--window-size=1600,1200".to_owned(),
+        "--lang=en".to_owned(),
+    ];
+    arguments.extend(
+        [
+            "--disable-gpu",
+            "--disable-quic",
+            "--no-first-run",
+            "--no-default-browser-check",
+            "--disable-component-update",
+            "--disable-sync",
+            "--disable-dev-shm-usage",
+            "--password-store=basic",
+        ]
+        .map(str::to_owned),
+    );
+    if window == Window::Headless {
+        arguments.push("--headless=new".to_owned());
+    }
+    if rustix::process::geteuid().is_root() {
+        // Chromium's sandbox refuses to work for root.
+        arguments.push("--no-sandbox".to_owned());
+    }
+    let mut all = Map::new();
+    all.insert("browserName".to_owned(), json!("chrome"));
+    all.insert(
+        "goog:chromeOptions".to_owned(),
+        json!({
+            "binary": "/usr/bin/chromium",
+            "args": arguments,
+            // Force-installed extensions come over it.
+            "excludeSwitches": ["disable-background-networking"],
+        }),
+    );
+    all.insert(
+        "timeouts".to_owned(),
+        json!({ "script": 120_000, "pageLoad": 60_000 }),
+    );
+    all
+}

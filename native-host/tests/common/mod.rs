@@ -1,6 +1,8 @@
 //! A folder with a configuration, and the real binary speaking frames.
 #![expect(dead_code, reason = "each test binary uses its own part")]
 
+pub mod stores;
+
 use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};

@@ -19,9 +19,9 @@ pub struct Assessment {
     pub mature: bool,
     /// Confirmations by a strong factor so far.
     pub confirmations: u32,
-    /// Signs of automation, as short codes; [`words`] says them in words.
+    /// Signs of automation, as short codes; [`words`](crate::words) says them in words.
     pub automation: Vec<&'static str>,
-    /// The feature groups that moved the verdict most, as short codes; [`words`] says them in words.
+    /// The feature groups that moved the verdict most, as short codes; [`words`](crate::words) says them in words.
     pub moved_by: Vec<&'static str>,
 }
 
@@ -40,11 +40,4 @@ pub enum Verdict {
     Automated,
     /// Nothing to judge since the last reset.
     NoEvidence,
-}
-
-/// The words for a code of [`Assessment::automation`] or [`Assessment::moved_by`].
-pub fn words(code: &str) -> Option<&'static str> {
-    Some(match code {
-        _ => return None,
-    })
 }

@@ -1,8 +1,31 @@
 //! Events in, assessment out.
 
-use crate::{Assessment, Event, Model, TemplateError, Verdict};
+use crate::automation::Automation;
+use crate::codec::{Fault, Reader, write_keys, write_pointer};
+use crate::explain;
+use crate::keyboard::{KeyModel, KeyNorm, Strokes, Timing};
+use crate::pointer::{Action, Actions, PointerModel, PointerNorm};
+use crate::template::Template;
+use crate::trust::{Moved, Reading, Trust};
+use crate::{Assessment, Event, EventKind, Model, TemplateError, Verdict};
+
+const MAGIC: [u8; 4] = *b"TcS1";
+/// Events may come late by so much without breaking a rhythm, in ms: frames of a page report one after the other.
+const LATE: f64 = 1_000.0;
+/// One quarantine takes windows for so long, in ms; there are two.
+const QUARANTINE: f64 = 4.0 * 3_600_000.0;
+/// Windows may join a template for so long after they began, in ms.
+const JOINABLE: f64 = 8.0 * 3_600_000.0;
+/// Fading keystrokes or actions below which there is nothing to judge.
+const LEAST: (f64, f64) = (3.0, 1.0);
+/// A time that no clock shows; events beyond it are dropped.
+const NO_CLOCK: f64 = 9.0e15;
 
 /// The error rates that thresholds are derived from.
+///
+/// For a calibrated likelihood ratio, the share of impostors with a ratio of *t* or more is at most 1/*t*, and that of
+/// genuine people with 1/*t* or less is at most 1/*t* (Markov's inequality). So the thresholds are `ln(1/false_accept)`
+/// and `-ln(1/false_alarm)`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Targets {
     /// The share of impostors who may be taken for the person.
@@ -14,8 +37,8 @@ pub struct Targets {
 impl Default for Targets {
     fn default() -> Self {
         Self {
-            false_accept: 0.01,
-            false_alarm: 0.002,
+            false_accept: 0.02,
+            false_alarm: 0.02,
         }
     }
 }
@@ -24,16 +47,89 @@ impl Default for Targets {
 #[derive(Debug, Clone)]
 pub struct Engine {
     model: Model,
+    accept: f64,
+    reject: f64,
+    template: Option<Template>,
+    /// Adapted from the template.
+    typist: Option<KeyModel>,
+    mover: Option<PointerModel>,
+
+    strokes: Strokes,
+    actions: Actions,
+    trust: Trust,
+    automation: Automation,
+    quarantine: [Quarantine; 2],
+    /// Keystrokes and ms of pointer actions since the last reset.
+    keys: u32,
+    pointer_ms: f32,
+    /// Time of the latest event; no event yet: `None`.
+    clock: Option<f64>,
+    /// Time of the newest evidence.
+    newest: Option<f64>,
+}
+
+/// Windows that wait for a strong factor.
+#[derive(Debug, Clone)]
+struct Quarantine {
+    began: f64,
+    keys: KeyNorm,
+    pointer: PointerNorm,
+}
+
+impl Quarantine {
+    fn new() -> Self {
+        Self {
+            began: 0.0,
+            keys: KeyNorm::new(),
+            pointer: PointerNorm::new(),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.keys.is_empty() && self.pointer.is_empty()
+    }
+
+    fn clear(&mut self) {
+        self.keys.clear();
+        self.pointer.clear();
+    }
 }
 
 impl Engine {
     /// An engine without a template, with the default targets.
     pub fn new(model: Model) -> Engine {
-        Engine { model }
+        let trust = Trust::new(&model.typing, &model.pointing);
+        let engine = Engine {
+            model,
+            accept: 0.0,
+            reject: 0.0,
+            template: None,
+            typist: None,
+            mover: None,
+            strokes: Strokes::new(),
+            actions: Actions::new(),
+            trust,
+            automation: Automation::new(),
+            quarantine: [Quarantine::new(), Quarantine::new()],
+            keys: 0,
+            pointer_ms: 0.0,
+            clock: None,
+            newest: None,
+        };
+        engine.with_targets(Targets::default())
     }
 
-    /// Derives the thresholds from other targets.
-    pub fn with_targets(self, _targets: Targets) -> Engine {
+    /// Derives the thresholds from other targets; rates outside of one in a million to one half are brought inside.
+    pub fn with_targets(mut self, targets: Targets) -> Engine {
+        let nats = |rate: f64| {
+            -libm::log(if rate.is_nan() {
+                1e-6
+            } else {
+                rate.clamp(1e-6, 0.5)
+            })
+        };
+        self.accept = nats(targets.false_accept);
+        self.reject = -nats(targets.false_alarm);
         self
     }
 
@@ -43,58 +139,319 @@ impl Engine {
     }
 
     /// Takes a person's template; refuses bytes that are none and keeps what it had.
-    pub fn load_template(&mut self, _bytes: &[u8]) -> Result<(), TemplateError> {
+    pub fn load_template(&mut self, bytes: &[u8]) -> Result<(), TemplateError> {
+        self.template = Some(Template::from_bytes(bytes, self.model.version)?);
+        self.trust.clear();
+        self.adapt();
         Ok(())
     }
 
     /// The template to seal and store: at most 40 kB; `None` while nothing is learned.
     pub fn template_bytes(&self) -> Option<Vec<u8>> {
-        None
+        self.template.as_ref().map(Template::to_bytes)
     }
 
     /// Forgets the template.
-    pub fn clear_template(&mut self) {}
+    pub fn clear_template(&mut self) {
+        self.template = None;
+        self.trust.clear();
+        self.adapt();
+    }
 
     /// Takes one event. Allocates nothing; hostile times are harmless.
-    pub fn push(&mut self, _event: Event) {}
-
-    /// What the evidence says at `now` (ms since 1970).
-    pub fn assess(&self, _now: f64) -> Assessment {
-        Assessment {
-            verdict: Verdict::NoEvidence,
-            llr: 0.0,
-            keys: 0,
-            pointer_ms: 0,
-            age_ms: None,
-            progress: 0,
-            mature: false,
-            confirmations: 0,
-            automation: Vec::new(),
-            moved_by: Vec::new(),
+    pub fn push(&mut self, event: Event) {
+        if !(0.0..NO_CLOCK).contains(&event.at) {
+            return;
+        }
+        let at = self.advance(event.at);
+        match event.kind {
+            EventKind::KeyDown { key } => {
+                if self.strokes.down(key, at) {
+                    self.automation.key_event(at);
+                }
+            }
+            EventKind::KeyUp { key } => self.key_up(key, at),
+            EventKind::Move { x, y, .. } => {
+                if let Some((x, y)) = place(x, y) {
+                    let action = self.actions.at(at, x, y);
+                    self.acted(at, action);
+                }
+            }
+            EventKind::ButtonDown { x, y, .. } => {
+                if let Some((x, y)) = place(x, y) {
+                    let action = self.actions.press(at, x, y);
+                    self.acted(at, action);
+                }
+            }
+            EventKind::ButtonUp { x, y, .. } => {
+                if let Some((x, y)) = place(x, y) {
+                    let action = self.actions.release(at, x, y);
+                    self.acted(at, action);
+                }
+            }
+            EventKind::Wheel { .. } => {}
+            EventKind::Focus { .. } => self.break_off(),
+            EventKind::Inserted { .. } => self.strokes.break_chain(),
+            EventKind::Untrusted { count } => self.automation.untrusted(count),
         }
     }
 
-    /// A strong factor of this person has passed: what is in quarantine joins the template.
-    pub fn confirm(&mut self, _now: f64) {}
+    /// What the evidence says at `now` (ms since 1970).
+    pub fn assess(&self, now: f64) -> Assessment {
+        let reading = self.reading(now);
+        let llr = reading.keys_llr + reading.pointer_llr;
+        let template = self.template.as_ref();
+        let is_mature = template.is_some_and(Template::is_mature);
+        let verdict = if self.automation.is_program() {
+            Verdict::Automated
+        } else if !is_mature {
+            Verdict::Learning
+        } else if reading.keys < LEAST.0 && reading.actions < LEAST.1 {
+            Verdict::NoEvidence
+        } else if llr >= self.accept {
+            Verdict::Genuine
+        } else if llr <= self.reject {
+            Verdict::Impostor
+        } else {
+            Verdict::Unsure
+        };
+        Assessment {
+            verdict,
+            llr,
+            keys: self.keys,
+            pointer_ms: self.pointer_ms as u32,
+            age_ms: self.newest.map(|newest| (now - newest).max(0.0) as u32),
+            progress: template.map_or(0, Template::progress),
+            mature: is_mature,
+            confirmations: template.map_or(0, |template| template.confirmations),
+            automation: self.automation.signs(),
+            moved_by: explain::moved_by(&self.trust, &reading),
+        }
+    }
+
+    /// A strong factor of this person has passed: what is in quarantine joins the template, if it is not too old. What
+    /// a mature template calls an impostor's does not join, whoever passed the factor.
+    pub fn confirm(&mut self, now: f64) {
+        let reading = self.reading(now);
+        let foreign =
+            reading.keys_llr + reading.pointer_llr <= self.reject || self.automation.is_program();
+        let is_mature = self.template.as_ref().is_some_and(Template::is_mature);
+        let is_joinable =
+            |q: &Quarantine| !q.is_empty() && (-LATE..=JOINABLE).contains(&(now - q.began));
+        if now.is_finite() && !(foreign && is_mature) && self.quarantine.iter().any(is_joinable) {
+            let template = self
+                .template
+                .get_or_insert_with(|| Template::new(self.model.version));
+            let (mut keys, mut actions) = (0u32, 0u32);
+            for quarantine in self.quarantine.iter().filter(|q| is_joinable(q)) {
+                template.join(&quarantine.keys, &quarantine.pointer);
+                keys = keys.saturating_add(quarantine.keys.keys);
+                actions = actions.saturating_add(quarantine.pointer.actions);
+            }
+            template.count(keys, actions, (now / 86_400_000.0) as u32);
+            self.adapt();
+        }
+        self.quarantine.iter_mut().for_each(Quarantine::clear);
+    }
 
     /// Lock, logout or another user: trust and quarantine go.
-    pub fn reset(&mut self) {}
+    pub fn reset(&mut self) {
+        self.break_off();
+        self.trust.clear();
+        self.automation = Automation::new();
+        self.quarantine.iter_mut().for_each(Quarantine::clear);
+        self.keys = 0;
+        self.pointer_ms = 0.0;
+        self.clock = None;
+        self.newest = None;
+    }
 
     /// The rolling state, for a worker that may die at any time. It holds no sequence of what was typed.
     pub fn save(&self) -> Vec<u8> {
-        Vec::new()
+        let mut out = Vec::with_capacity(16 * 1024);
+        out.extend(MAGIC);
+        out.extend(self.model.version.to_le_bytes());
+        out.extend(self.keys.to_le_bytes());
+        out.extend(self.pointer_ms.to_le_bytes());
+        for time in [self.clock, self.newest] {
+            out.extend(time.unwrap_or(-1.0).to_le_bytes());
+        }
+        self.automation.write(&mut out);
+        self.trust.write(&mut out);
+        for quarantine in &self.quarantine {
+            out.extend(quarantine.began.to_le_bytes());
+            write_keys(&quarantine.keys, &mut out);
+            write_pointer(&quarantine.pointer, &mut out);
+        }
+        out
     }
 
-    /// Takes a rolling state back; refuses bytes that are none and keeps what it had.
-    pub fn restore(&mut self, _bytes: &[u8]) -> Result<(), StateError> {
+    /// Takes a rolling state back; refuses bytes that are none and keeps what it had. The template is loaded apart, and
+    /// before: what is loaded after it begins without evidence.
+    pub fn restore(&mut self, bytes: &[u8]) -> Result<(), StateError> {
+        let mut from = Reader::new(bytes);
+        if from.bytes::<4>()? != MAGIC {
+            return Err(StateError::NotAState);
+        }
+        if from.u32()? != self.model.version {
+            return Err(StateError::OtherModel);
+        }
+        let keys = from.u32()?;
+        let pointer_ms = from.f32(1e12)?;
+        let clock = from.f64(NO_CLOCK)?;
+        let newest = from.f64(NO_CLOCK)?;
+        let automation = Automation::read(&mut from)?;
+        let mut trust = self.trust.clone();
+        trust.read(&mut from)?;
+        let mut quarantine = [Quarantine::new(), Quarantine::new()];
+        for quarantine in &mut quarantine {
+            *quarantine = Quarantine {
+                began: from.f64(NO_CLOCK)?,
+                keys: from.keys()?,
+                pointer: from.pointer()?,
+            };
+        }
+        from.end()?;
+        self.break_off();
+        self.keys = keys;
+        self.pointer_ms = pointer_ms.max(0.0);
+        self.clock = (clock >= 0.0).then_some(clock);
+        self.newest = (newest >= 0.0).then_some(newest);
+        self.automation = automation;
+        self.trust = trust;
+        self.quarantine = quarantine;
         Ok(())
     }
+
+    /// The time that an event counts for. Lateness is forgiven; a jump back breaks what was going on.
+    fn advance(&mut self, at: f64) -> f64 {
+        let now = match self.clock {
+            Some(clock) if at < clock - LATE => {
+                self.break_off();
+                at
+            }
+            Some(clock) => at.max(clock),
+            None => at,
+        };
+        self.clock = Some(now);
+        self.trust.pass(now);
+        now
+    }
+
+    fn break_off(&mut self) {
+        self.strokes.break_chain();
+        self.actions.break_off();
+    }
+
+    fn key_up(&mut self, key: u8, at: f64) {
+        let place = self.open_quarantine(at);
+        let Self {
+            strokes,
+            trust,
+            automation,
+            quarantine,
+            model,
+            typist,
+            ..
+        } = self;
+        let keys = &mut quarantine[place].keys;
+        let sink = |timing: Timing| {
+            automation.timing(timing);
+            keys.add(&model.typing.population, timing);
+            if let Some(typist) = typist {
+                trust.typed(&model.typing, typist, timing);
+            }
+        };
+        if strokes.up(key, at, sink) {
+            automation.key_event(at);
+            keys.keys = keys.keys.saturating_add(1);
+            self.keys = self.keys.saturating_add(1);
+            self.newest = Some(at);
+        }
+    }
+
+    fn acted(&mut self, at: f64, action: Option<Action>) {
+        let Some(action) = action else { return };
+        self.automation.action(&action);
+        let place = self.open_quarantine(at);
+        let moved = Moved::new(&self.model.pointing, &action);
+        self.quarantine[place]
+            .pointer
+            .add(&moved.posterior, &moved.point, moved.lasted);
+        if let Some(mover) = &self.mover {
+            self.trust.moved(&self.model.pointing, mover, &moved);
+        }
+        self.pointer_ms += moved.lasted;
+        self.newest = Some(at);
+    }
+
+    /// The quarantine that takes windows at this time; the older of the two makes room.
+    fn open_quarantine(&mut self, at: f64) -> usize {
+        let is_open = |q: &Quarantine| !q.is_empty() && (0.0..QUARANTINE).contains(&(at - q.began));
+        if let Some(open) = self.quarantine.iter().position(is_open) {
+            return open;
+        }
+        let [a, b] = &self.quarantine;
+        let place = if a.is_empty() || (!b.is_empty() && a.began < b.began) {
+            0
+        } else {
+            1
+        };
+        self.quarantine[place].clear();
+        self.quarantine[place].began = at;
+        place
+    }
+
+    fn adapt(&mut self) {
+        let template = self.template.as_ref();
+        self.typist = template.map(|t| t.keys.adapt(&self.model.typing.population));
+        self.mover = template
+            .filter(|t| t.knows_pointer())
+            .map(|t| t.pointer.adapt(&self.model.pointing.mixture));
+    }
+
+    fn reading(&self, now: f64) -> Reading {
+        let now = if now.is_finite() {
+            now
+        } else {
+            self.clock.unwrap_or(0.0)
+        };
+        self.trust
+            .reading(&self.model.typing, &self.model.pointing, now)
+    }
+}
+
+/// A position, where it is one.
+fn place(x: f32, y: f32) -> Option<(f32, f32)> {
+    (x.abs() <= 1e6 && y.abs() <= 1e6).then_some((x, y))
 }
 
 /// Why bytes are not a rolling state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum StateError {
+    /// They begin otherwise than a state does.
+    #[error("these bytes are not a rolling state of this format")]
+    NotAState,
+    /// They were saved with another background model.
+    #[error("the state belongs to another background model")]
+    OtherModel,
     /// They end too early.
     #[error("the state ends too early")]
     Truncated,
+    /// Something follows.
+    #[error("the state is followed by other bytes")]
+    Trailing,
+    /// A number that no state has.
+    #[error("the state holds a number that is out of range")]
+    OutOfRange,
+}
+
+impl From<Fault> for StateError {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Truncated => Self::Truncated,
+            Fault::Trailing => Self::Trailing,
+            Fault::OutOfRange => Self::OutOfRange,
+        }
+    }
 }

@@ -1,0 +1,69 @@
+//! From normalised scores to log-likelihood ratios that mean what they say.
+
+use libm::log;
+
+/// No modality may say more than this, in nats, however sure it looks.
+const SUREST: f64 = 10.0;
+
+/// An affine map from score to natural-log likelihood ratio for several amounts of evidence, interpolated in between.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Calibration {
+    /// In order of `amount`; empty where nothing was trained: then everything is neutral.
+    pub knots: Vec<Knot>,
+}
+
+/// The map `slope * score + offset` for one amount of evidence.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Knot {
+    pub amount: f32,
+    pub slope: f32,
+    pub offset: f32,
+}
+
+impl Calibration {
+    /// The log-likelihood ratio of a score that rests on `amount` of evidence.
+    pub(crate) fn llr(&self, score: f64, amount: f64) -> f64 {
+        self.unbounded(score, amount).clamp(-SUREST, SUREST)
+    }
+
+    /// The same without a bound, for benchmarks that only care about the order of scores.
+    pub(crate) fn unbounded(&self, score: f64, amount: f64) -> f64 {
+        let (Some(first), Some(last)) = (self.knots.first(), self.knots.last()) else {
+            return 0.0;
+        };
+        if !(amount > 0.0) || !score.is_finite() {
+            return 0.0;
+        }
+        let value = |knot: &Knot| f64::from(knot.slope) * score + f64::from(knot.offset);
+        if amount <= f64::from(first.amount) {
+            value(first) * amount / f64::from(first.amount)
+        } else if amount >= f64::from(last.amount) {
+            value(last)
+        } else {
+            let after = self
+                .knots
+                .iter()
+                .position(|k| f64::from(k.amount) > amount)
+                .unwrap_or(0)
+                .max(1);
+            let (a, b) = (&self.knots[after - 1], &self.knots[after]);
+            let (from, to) = (log(f64::from(a.amount)), log(f64::from(b.amount)));
+            let share = (log(amount) - from) / (to - from);
+            value(a) * (1.0 - share) + value(b) * share
+        }
+    }
+}
+
+/// Standardises a score by what models of other people say about the same evidence (t-norm): the better two fifths of
+/// them are the rivals. `rivals` is sorted by this. With fewer than ten it would do harm, so the score stays.
+pub(crate) fn normalise(score: f32, rivals: &mut [f32], floor: f32) -> f32 {
+    if rivals.len() < 10 {
+        return score;
+    }
+    rivals.sort_unstable_by(|a, b| b.total_cmp(a));
+    let top = &rivals[..(rivals.len() * 2 / 5).max(5)];
+    let n = top.len() as f32;
+    let mean = top.iter().sum::<f32>() / n;
+    let spread = top.iter().map(|r| (r - mean) * (r - mean)).sum::<f32>() / n;
+    (score - mean) / (libm::sqrtf(spread) + floor)
+}

@@ -1,0 +1,94 @@
+//! How much likelier a timing is for one person than for anybody.
+
+use super::{FEATURES, KINDS, Population, Shift, Timing, cell_of};
+use libm::{logf, sqrtf};
+
+/// What one timing may contribute at most, in nats.
+const CLIP: f32 = 4.0;
+/// Squared distances, in variances, are bounded here: heavier tails than a Gaussian's.
+const FAR: f32 = 9.0;
+
+/// A person's adapted model, as tables for scoring.
+#[derive(Debug, Clone)]
+pub(crate) struct KeyModel {
+    table: Box<[Entry]>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    mean: f32,
+    /// Inverse variance.
+    precision: f32,
+    /// Half the logarithm of anybody's variance over this person's.
+    constant: f32,
+}
+
+impl KeyModel {
+    /// From a person's shift, and counts (per cell) and sums (per feature) of what they typed.
+    pub(crate) fn new(
+        population: &Population,
+        shift: &Shift,
+        count: impl Fn(usize) -> f32,
+        sum: impl Fn(usize) -> f32,
+    ) -> Self {
+        let entry = |feature: usize| {
+            let count = count(cell_of(feature));
+            let own = shift.variance(population, feature, count).max(1e-4);
+            let anyone = population.within[feature] + population.between[feature];
+            Entry {
+                mean: shift.mean(population, feature, count, sum(feature)),
+                precision: 1.0 / own,
+                constant: 0.5 * logf(anyone / own),
+            }
+        };
+        Self {
+            table: (0..FEATURES).map(entry).collect(),
+        }
+    }
+
+    /// The clipped log-likelihood ratio of one timing; `anyone` is [`Anyone::distance`] of it.
+    #[inline]
+    pub(crate) fn ratio(&self, timing: Timing, anyone: f32) -> f32 {
+        let entry = &self.table[usize::from(timing.feature)];
+        let d = timing.value - entry.mean;
+        let own = (d * d * entry.precision).min(FAR);
+        (entry.constant + 0.5 * (anyone - own)).clamp(-CLIP, CLIP)
+    }
+
+    /// How far a timing lies from the person's mean, in their standard deviations, bounded.
+    pub(crate) fn deviation(&self, timing: Timing) -> f32 {
+        let entry = &self.table[usize::from(timing.feature)];
+        ((timing.value - entry.mean) * sqrtf(entry.precision)).clamp(-3.0, 3.0)
+    }
+}
+
+impl Population {
+    /// Half of what everybody's density loses at this value: squared distance in variances, bounded.
+    #[inline]
+    pub(crate) fn distance(&self, timing: Timing) -> f32 {
+        let feature = usize::from(timing.feature);
+        let d = timing.value - self.mean[feature];
+        (d * d / (self.within[feature] + self.between[feature])).min(FAR)
+    }
+}
+
+/// Contributions of many timings to one model, per kind of timing.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct KeyEvidence {
+    pub sum: [f32; KINDS],
+}
+
+impl KeyEvidence {
+    #[inline]
+    pub(crate) fn add(&mut self, kind: u8, ratio: f32) {
+        self.sum[usize::from(kind)] += ratio;
+    }
+
+    /// The sum over kinds of the mean contribution.
+    pub(crate) fn score(&self, number: &[f32; KINDS]) -> f32 {
+        (0..KINDS)
+            .filter(|&k| number[k] > 0.0)
+            .map(|k| self.sum[k] / number[k].max(1.0))
+            .sum()
+    }
+}

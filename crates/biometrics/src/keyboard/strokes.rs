@@ -1,0 +1,191 @@
+//! Key events to timings, without allocation: a ring of the last strokes waits for their releases.
+
+use super::{CLASSES, PAIRS, class_of};
+use libm::log;
+
+/// Presses further apart than this are a pause, not a rhythm, in ms.
+const PAUSE: f64 = 1_500.0;
+/// Holds outside of these bounds are not a keystroke, in ms.
+const HOLD: (f64, f64) = (5.0, 1_000.0);
+/// Added before the logarithm where keys may overlap, in ms.
+const OVERLAP: f64 = 300.0;
+/// A key that was not released after so long has lost its release, in ms.
+const LOST: f64 = 5_000.0;
+/// Strokes that may wait for a release at one time.
+const RING: usize = 16;
+
+/// One key, pressed and released; times in ms.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Stroke {
+    pub class: u8,
+    pub down: f64,
+    pub up: f64,
+}
+
+/// One observation: the logarithm of a time, as a value of a feature.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Timing {
+    pub feature: u16,
+    pub kind: u8,
+    pub value: f32,
+}
+
+/// The hold of a stroke, where it is one.
+fn hold_of(stroke: &Stroke) -> Option<Timing> {
+    let held = stroke.up - stroke.down;
+    (held > HOLD.0 && held < HOLD.1).then(|| Timing {
+        feature: u16::from(stroke.class),
+        kind: 0,
+        value: log(held) as f32,
+    })
+}
+
+/// The three timings of two strokes in a row, unless a pause lies between them.
+fn pair_of(before: &Stroke, stroke: &Stroke) -> Option<[Timing; 3]> {
+    let press = stroke.down - before.down;
+    if !(0.0..PAUSE).contains(&press) {
+        return None;
+    }
+    let gap = stroke.down - before.up + OVERLAP;
+    let release = stroke.up - before.up + OVERLAP;
+    let pair = usize::from(before.class) * CLASSES + usize::from(stroke.class);
+    let timing = |kind: usize, value: f64| Timing {
+        feature: (CLASSES + (kind - 1) * PAIRS + pair) as u16,
+        kind: kind as u8,
+        value: log(value) as f32,
+    };
+    Some([
+        timing(1, press.clamp(5.0, PAUSE)),
+        timing(2, gap.clamp(20.0, 1_800.0)),
+        timing(3, release.clamp(20.0, 2_000.0)),
+    ])
+}
+
+/// All timings of a stroke that is complete, given the one before it if they belong together.
+pub(crate) fn timings_of(before: Option<&Stroke>, stroke: &Stroke, mut sink: impl FnMut(Timing)) {
+    if let Some(hold) = hold_of(stroke) {
+        sink(hold);
+    }
+    if let Some(timings) = before.and_then(|before| pair_of(before, stroke)) {
+        timings.into_iter().for_each(sink);
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Slot {
+    key: u8,
+    stroke: Stroke,
+    released: bool,
+    /// Whether the stroke in the slot before this one is its predecessor.
+    chained: bool,
+}
+
+/// The streaming form of [`timings_of`].
+#[derive(Debug, Clone)]
+pub(crate) struct Strokes {
+    ring: [Slot; RING],
+    /// Strokes so far, wrapping: the next goes to `next % RING`.
+    next: usize,
+    /// Slots that hold a stroke.
+    filled: usize,
+    /// The next stroke has no predecessor.
+    broken: bool,
+}
+
+impl Strokes {
+    pub(crate) fn new() -> Self {
+        let empty = Slot {
+            key: 0,
+            stroke: Stroke {
+                class: 0,
+                down: 0.0,
+                up: 0.0,
+            },
+            released: true,
+            chained: false,
+        };
+        Self {
+            ring: [empty; RING],
+            next: 0,
+            filled: 0,
+            broken: true,
+        }
+    }
+
+    /// No rhythm reaches across this moment: focus changed, text was inserted, time jumped.
+    pub(crate) fn break_chain(&mut self) {
+        self.filled = 0;
+        self.broken = true;
+    }
+
+    /// A key goes down; `false` where it is auto-repeat.
+    pub(crate) fn down(&mut self, key: u8, at: f64) -> bool {
+        if let Some(slot) = self.waiting(key) {
+            if at - slot.stroke.down < LOST {
+                return false;
+            }
+            self.break_chain();
+        }
+        let chained = !self.broken && self.filled > 0;
+        self.ring[self.next % RING] = Slot {
+            key,
+            stroke: Stroke {
+                class: class_of(key),
+                down: at,
+                up: at,
+            },
+            released: false,
+            chained,
+        };
+        self.next = (self.next + 1) % (RING * 2);
+        self.filled = (self.filled + 1).min(RING);
+        self.broken = false;
+        true
+    }
+
+    /// A key comes up; its timings go to `sink`, and `true` comes back where a stroke was completed.
+    pub(crate) fn up(&mut self, key: u8, at: f64, mut sink: impl FnMut(Timing)) -> bool {
+        let Some(back) = (1..=self.filled).find(|&back| {
+            let slot = &self.ring[self.place(back)];
+            slot.key == key && !slot.released
+        }) else {
+            return false;
+        };
+        let place = self.place(back);
+        self.ring[place].stroke.up = at;
+        self.ring[place].released = true;
+        let slot = self.ring[place];
+        if let Some(hold) = hold_of(&slot.stroke) {
+            sink(hold);
+        }
+        if slot.chained && back < self.filled {
+            let before = &self.ring[self.place(back + 1)];
+            if before.released
+                && let Some(timings) = pair_of(&before.stroke, &slot.stroke)
+            {
+                timings.into_iter().for_each(&mut sink);
+            }
+        }
+        if back > 1 {
+            let after = &self.ring[self.place(back - 1)];
+            if after.chained
+                && after.released
+                && let Some(timings) = pair_of(&slot.stroke, &after.stroke)
+            {
+                timings.into_iter().for_each(&mut sink);
+            }
+        }
+        true
+    }
+
+    fn waiting(&self, key: u8) -> Option<&Slot> {
+        (1..=self.filled)
+            .map(|back| &self.ring[self.place(back)])
+            .find(|slot| slot.key == key && !slot.released)
+    }
+
+    /// The slot of the stroke `back` places before the next one.
+    fn place(&self, back: usize) -> usize {
+        (self.next + 2 * RING - back) % RING
+    }
+}

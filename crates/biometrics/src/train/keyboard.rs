@@ -1,0 +1,298 @@
+//! The keyboard's background from recorded typing.
+
+use super::calibrate::{Claim, fit};
+use crate::calibration::Calibration;
+use crate::keyboard::{
+    FEATURES, KINDS, KeyEvidence, KeyModel, KeyNorm, Population, Stroke, Timing, Typing, class_of,
+    kind_of, timings_of,
+};
+
+/// Keystrokes per calibrated amount of evidence.
+const AMOUNTS: [usize; 5] = [15, 30, 60, 120, 200];
+/// Folds in which the calibration leaves people out.
+const FOLDS: usize = 3;
+/// Windows per person and amount, and other people per window, that calibrate.
+const WINDOWS: usize = 24;
+const OTHERS: usize = 40;
+
+/// One recorded keystroke.
+#[derive(Debug, Clone, Copy)]
+pub struct Keystroke {
+    /// Key code.
+    pub key: u8,
+    /// Press, in ms since the first press of the session.
+    pub at: f64,
+    /// Press to release, in ms.
+    pub hold: f64,
+}
+
+/// The timings of one keystroke: hold, and three of the pair that it ends.
+#[derive(Debug, Clone, Copy)]
+pub struct Row([Option<Timing>; KINDS]);
+
+impl Row {
+    /// Without what reaches back to the keystroke before.
+    pub fn first(self) -> Row {
+        Row([self.0[0], None, None, None])
+    }
+
+    fn timings(&self) -> impl Iterator<Item = Timing> {
+        self.0.into_iter().flatten()
+    }
+}
+
+/// The timings of a session's keystrokes, in order of their presses.
+pub fn rows(session: &[Keystroke]) -> Vec<Row> {
+    let stroke = |k: &Keystroke| Stroke {
+        class: class_of(k.key),
+        down: k.at,
+        up: k.at + k.hold,
+    };
+    let mut before = None;
+    session
+        .iter()
+        .map(|keystroke| {
+            let stroke = stroke(keystroke);
+            let mut row = Row([None; KINDS]);
+            timings_of(before.as_ref(), &stroke, |t| {
+                row.0[usize::from(t.kind)] = Some(t)
+            });
+            before = Some(stroke);
+            row
+        })
+        .collect()
+}
+
+/// A keyboard background with its cohort.
+#[derive(Debug, Clone)]
+pub struct TypingModel {
+    pub(crate) typing: Typing,
+    /// What the rivals typed, and how often anybody typed each feature: for the model file.
+    pub(crate) rivals: Vec<KeyNorm>,
+    pub(crate) seen: Vec<u32>,
+}
+
+/// One person's adapted model.
+#[derive(Debug, Clone)]
+pub struct Typist(KeyModel);
+
+/// A window, prepared for scoring by many models.
+struct Prepared {
+    timings: Vec<(Timing, f32)>,
+    number: [f32; KINDS],
+}
+
+impl TypingModel {
+    /// From people, each a list of sessions. Rivals are the first `cohort` people, enrolled on their first `gallery`
+    /// sessions; the calibration leaves people out in folds.
+    pub fn train(people: &[Vec<Vec<Row>>], gallery: usize, cohort: usize) -> TypingModel {
+        let mut model = uncalibrated(people, gallery, cohort);
+        let mut claims: Vec<Vec<Claim>> = AMOUNTS.iter().map(|_| Vec::new()).collect();
+        for fold in 0..FOLDS {
+            let (held, rest): (Vec<_>, Vec<_>) = people
+                .iter()
+                .cloned()
+                .enumerate()
+                .partition(|(i, _)| i % FOLDS == fold);
+            let rest: Vec<_> = rest.into_iter().map(|(_, person)| person).collect();
+            let background = uncalibrated(&rest, gallery, cohort);
+            background.claims(&held, gallery, &mut claims);
+        }
+        let knots = AMOUNTS
+            .iter()
+            .zip(&claims)
+            .filter_map(|(&amount, claims)| fit(claims, amount as f32))
+            .collect();
+        model.typing.calibration = Calibration { knots };
+        model
+    }
+
+    /// A person's model from their rows.
+    pub fn enrol(&self, rows: &[Row]) -> Typist {
+        Typist(norm_of(&self.typing.population, rows).adapt(&self.typing.population))
+    }
+
+    /// Calibrated log-likelihood ratios of one window for several people, without the engine's bound.
+    pub fn llr(&self, window: &[Row], typists: &[&Typist]) -> Vec<f64> {
+        let calibration = &self.typing.calibration;
+        let scores = self.score(window, typists);
+        scores
+            .into_iter()
+            .map(|score| calibration.unbounded(score, window.len() as f64))
+            .collect()
+    }
+
+    /// Normalised scores of one window for several people.
+    pub fn score(&self, window: &[Row], typists: &[&Typist]) -> Vec<f64> {
+        let window = self.prepare(window);
+        let rivals: Vec<f32> = self
+            .typing
+            .cohort
+            .iter()
+            .map(|model| window.score(model))
+            .collect();
+        let mut order = rivals.clone();
+        typists
+            .iter()
+            .map(|typist| {
+                order.copy_from_slice(&rivals);
+                f64::from(self.typing.normalised(window.score(&typist.0), &mut order))
+            })
+            .collect()
+    }
+
+    fn prepare(&self, window: &[Row]) -> Prepared {
+        let mut number = [0.0; KINDS];
+        let mut timings = Vec::with_capacity(window.len() * KINDS);
+        for timing in window.iter().flat_map(Row::timings) {
+            number[usize::from(timing.kind)] += 1.0;
+            timings.push((timing, self.typing.population.distance(timing)));
+        }
+        Prepared { timings, number }
+    }
+
+    fn claims(&self, people: &[(usize, Vec<Vec<Row>>)], gallery: usize, claims: &mut [Vec<Claim>]) {
+        let typists: Vec<Typist> = people
+            .iter()
+            .map(|(_, sessions)| self.enrol(&sessions[..gallery.min(sessions.len())].concat()))
+            .collect();
+        for (owner, (_, sessions)) in people.iter().enumerate() {
+            let rest = sessions[gallery.min(sessions.len())..].concat();
+            for (claims, &amount) in claims.iter_mut().zip(&AMOUNTS) {
+                let windows = rest.len() / amount;
+                let most = windows.min(if people.len() > 60 { 3 } else { WINDOWS });
+                for w in 0..most {
+                    let start = w * windows / most * amount;
+                    let mut window = rest[start..start + amount].to_vec();
+                    window[0] = window[0].first();
+                    let reach = OTHERS.min(people.len() - 1);
+                    let who: Vec<usize> = (0..=reach)
+                        .map(|step| (owner + step) % people.len())
+                        .collect();
+                    let claimed: Vec<&Typist> = who.iter().map(|&i| &typists[i]).collect();
+                    let scores = self.score(&window, &claimed);
+                    claims.extend(who.iter().zip(scores).map(|(&i, score)| Claim {
+                        score: score as f32,
+                        genuine: i == owner,
+                    }));
+                }
+            }
+        }
+    }
+}
+
+impl Prepared {
+    fn score(&self, model: &KeyModel) -> f32 {
+        let mut evidence = KeyEvidence::default();
+        for &(timing, anyone) in &self.timings {
+            evidence.add(timing.kind, model.ratio(timing, anyone));
+        }
+        evidence.score(&self.number)
+    }
+}
+
+fn norm_of(population: &Population, rows: &[Row]) -> KeyNorm {
+    let mut norm = KeyNorm::new();
+    for row in rows {
+        norm.keys += 1;
+        row.timings()
+            .for_each(|timing| norm.add(population, timing));
+    }
+    norm
+}
+
+fn uncalibrated(people: &[Vec<Vec<Row>>], gallery: usize, cohort: usize) -> TypingModel {
+    let population = population(people);
+    let rivals: Vec<KeyNorm> = people
+        .iter()
+        .take(cohort)
+        .map(|sessions| {
+            norm_of(
+                &population,
+                &sessions[..gallery.min(sessions.len())].concat(),
+            )
+        })
+        .collect();
+    let mut seen = vec![0; FEATURES];
+    let timings = people.iter().flatten().flatten().flat_map(Row::timings);
+    timings.for_each(|timing| seen[usize::from(timing.feature)] += 1);
+    let cohort = rivals.iter().map(|norm| norm.adapt(&population)).collect();
+    let calibration = Calibration { knots: Vec::new() };
+    TypingModel {
+        typing: Typing {
+            population,
+            cohort,
+            calibration,
+        },
+        rivals,
+        seen,
+    }
+}
+
+/// Mean, within and between variance of each feature, each shrunk towards its kind's.
+fn population(people: &[Vec<Vec<Row>>]) -> Population {
+    let mut count = vec![0.0f64; FEATURES];
+    let mut total = vec![0.0f64; FEATURES];
+    let each = |visit: &mut dyn FnMut(usize, Timing)| {
+        for (person, sessions) in people.iter().enumerate() {
+            for timing in sessions.iter().flatten().flat_map(Row::timings) {
+                visit(person, timing);
+            }
+        }
+    };
+    each(&mut |_, t| {
+        count[usize::from(t.feature)] += 1.0;
+        total[usize::from(t.feature)] += f64::from(t.value);
+    });
+    let mean = shrink(&total, &count, 20.0);
+
+    // Sums per (person, feature), one person after the other.
+    let mut spread = vec![0.0f64; FEATURES];
+    let mut freedom = vec![0.0f64; FEATURES];
+    let mut means: Vec<(usize, f64, f64)> = Vec::new();
+    for sessions in people {
+        let mut cells = vec![(0.0f64, 0.0f64, 0.0f64); FEATURES];
+        for t in sessions.iter().flatten().flat_map(Row::timings) {
+            let (cell, value) = (&mut cells[usize::from(t.feature)], f64::from(t.value));
+            *cell = (cell.0 + 1.0, cell.1 + value, cell.2 + value * value);
+        }
+        for (feature, &(n, s, q)) in cells.iter().enumerate() {
+            if n > 0.0 {
+                spread[feature] += (q - s * s / n).max(0.0);
+                freedom[feature] += n - 1.0;
+                if n >= 2.0 {
+                    means.push((feature, n, s / n));
+                }
+            }
+        }
+    }
+    let within = shrink(&spread, &freedom, 30.0);
+    let mut spread = vec![0.0f64; FEATURES];
+    let mut number = vec![0.0f64; FEATURES];
+    for (feature, n, own) in means {
+        let d = own - mean[feature];
+        spread[feature] += (d * d - within[feature] / n).max(0.0);
+        number[feature] += 1.0;
+    }
+    let between = shrink(&spread, &number, 20.0);
+    let table =
+        |values: Vec<f64>, least: f64| values.into_iter().map(|v| v.max(least) as f32).collect();
+    Population {
+        mean: table(mean, 0.0),
+        within: table(within, 1e-3),
+        between: table(between, 1e-3),
+    }
+}
+
+/// total / count per feature, with `weight` observations of the kind's average added.
+fn shrink(total: &[f64], count: &[f64], weight: f64) -> Vec<f64> {
+    let mut kinds = [(0.0f64, 0.0f64); KINDS];
+    for feature in 0..FEATURES {
+        let kind = &mut kinds[kind_of(feature)];
+        *kind = (kind.0 + total[feature], kind.1 + count[feature]);
+    }
+    let average = kinds.map(|(total, count)| total / count.max(1.0));
+    (0..FEATURES)
+        .map(|f| (total[f] + weight * average[kind_of(f)]) / (count[f] + weight))
+        .collect()
+}

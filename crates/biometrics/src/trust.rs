@@ -1,0 +1,251 @@
+//! Evidence accumulated over time: sums that fade with newer evidence and with time.
+
+use crate::codec::{Fault, Reader};
+use crate::keyboard::{KINDS, KeyEvidence, KeyModel, Timing, Typing};
+use crate::pointer::{Action, COMPONENTS, FEATURES, PointerModel, Pointing};
+use libm::exp2;
+
+/// Keystrokes after which a keystroke weighs half.
+const HALF_KEYS: f64 = 120.0;
+/// Actions after which an action weighs half.
+const HALF_ACTIONS: f64 = 60.0;
+/// Time after which evidence weighs half, in ms.
+const HALF_TIME: f64 = 600_000.0;
+
+/// Groups of pointer features that explanations speak of: speed, path, force, click.
+pub(crate) const GROUPS: usize = 4;
+const GROUP_FEATURES: [&[usize]; GROUPS] = [&[4, 5, 7, 21], &[14, 15, 16], &[8, 9, 10, 11], &[24]];
+
+/// Sums for the person's model and for each rival.
+#[derive(Debug, Clone)]
+pub(crate) struct Trust {
+    keys: KeyEvidence,
+    key_rivals: Box<[KeyEvidence]>,
+    key_number: [f32; KINDS],
+    /// Signed deviation from the person's norm, per kind of timing, in standard deviations.
+    key_drift: [f32; KINDS],
+    pointer: f32,
+    pointer_rivals: Box<[f32]>,
+    pointer_number: f32,
+    /// The same per group of features.
+    pointer_drift: [f32; GROUPS],
+    /// The moment that the sums belong to.
+    at: f64,
+    fade_key: f32,
+    fade_action: f32,
+}
+
+/// What the sums amount to at one moment.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Reading {
+    pub keys_llr: f64,
+    pub pointer_llr: f64,
+    /// Keystrokes and actions after fading.
+    pub keys: f64,
+    pub actions: f64,
+}
+
+impl Trust {
+    pub(crate) fn new(typing: &Typing, pointing: &Pointing) -> Self {
+        Self {
+            keys: KeyEvidence::default(),
+            key_rivals: vec![KeyEvidence::default(); typing.cohort.len()].into(),
+            key_number: [0.0; KINDS],
+            key_drift: [0.0; KINDS],
+            pointer: 0.0,
+            pointer_rivals: vec![0.0; pointing.cohort.len()].into(),
+            pointer_number: 0.0,
+            pointer_drift: [0.0; GROUPS],
+            at: 0.0,
+            fade_key: exp2(-1.0 / HALF_KEYS) as f32,
+            fade_action: exp2(-1.0 / HALF_ACTIONS) as f32,
+        }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.keys = KeyEvidence::default();
+        self.key_rivals.fill(KeyEvidence::default());
+        self.key_number = [0.0; KINDS];
+        self.key_drift = [0.0; KINDS];
+        self.pointer = 0.0;
+        self.pointer_rivals.fill(0.0);
+        self.pointer_number = 0.0;
+        self.pointer_drift = [0.0; GROUPS];
+    }
+
+    /// Takes one timing into account.
+    pub(crate) fn typed(&mut self, typing: &Typing, own: &KeyModel, timing: Timing) {
+        let kind = usize::from(timing.kind);
+        let fade = self.fade_key;
+        let anyone = typing.population.distance(timing);
+        self.keys.sum[kind] = self.keys.sum[kind] * fade + own.ratio(timing, anyone);
+        for (rival, model) in self.key_rivals.iter_mut().zip(&typing.cohort) {
+            rival.sum[kind] = rival.sum[kind] * fade + model.ratio(timing, anyone);
+        }
+        self.key_number[kind] = self.key_number[kind] * fade + 1.0;
+        self.key_drift[kind] = self.key_drift[kind] * fade + own.deviation(timing);
+    }
+
+    /// Takes one action into account.
+    pub(crate) fn moved(&mut self, pointing: &Pointing, own: &PointerModel, moved: &Moved) {
+        let fade = self.fade_action;
+        self.pointer =
+            self.pointer * fade + own.ratio(&pointing.mixture, &moved.point, moved.anyone);
+        for (rival, model) in self.pointer_rivals.iter_mut().zip(&pointing.cohort) {
+            *rival = *rival * fade + model.ratio(&pointing.mixture, &moved.point, moved.anyone);
+        }
+        self.pointer_number = self.pointer_number * fade + 1.0;
+        for (drift, features) in self.pointer_drift.iter_mut().zip(GROUP_FEATURES) {
+            let mut sum = 0.0;
+            for c in 0..COMPONENTS {
+                let off: f32 = features
+                    .iter()
+                    .map(|&d| moved.point[d] - own.mean[c][d])
+                    .sum();
+                sum += moved.posterior[c] * off;
+            }
+            *drift = *drift * fade + sum / features.len() as f32;
+        }
+    }
+
+    /// Time goes on: everything weighs less. Time that goes back changes nothing.
+    pub(crate) fn pass(&mut self, now: f64) {
+        let passed = now - self.at;
+        if passed.abs() < 1_000.0 {
+            return;
+        }
+        self.at = now;
+        if passed < 0.0 {
+            return;
+        }
+        let fade = exp2(-passed / HALF_TIME) as f32;
+        let Self {
+            keys,
+            key_rivals,
+            key_number,
+            key_drift,
+            pointer,
+            pointer_rivals,
+            pointer_number,
+            ..
+        } = self;
+        keys.sum
+            .iter_mut()
+            .chain(key_number)
+            .chain(key_drift)
+            .for_each(|sum| *sum *= fade);
+        key_rivals
+            .iter_mut()
+            .flat_map(|rival| &mut rival.sum)
+            .for_each(|sum| *sum *= fade);
+        pointer_rivals
+            .iter_mut()
+            .chain(&mut self.pointer_drift)
+            .for_each(|sum| *sum *= fade);
+        *pointer *= fade;
+        *pointer_number *= fade;
+    }
+
+    /// What all of it says at `now`.
+    pub(crate) fn reading(&self, typing: &Typing, pointing: &Pointing, now: f64) -> Reading {
+        let fade = exp2(-(now - self.at).max(0.0) / HALF_TIME);
+        let mut rivals: Vec<f32> = self
+            .key_rivals
+            .iter()
+            .map(|rival| rival.score(&self.key_number))
+            .collect();
+        let score = typing.normalised(self.keys.score(&self.key_number), &mut rivals);
+        let keys = Typing::amount(&self.key_number) * fade;
+        let per_action = 1.0 / self.pointer_number.max(1.0);
+        let mut rivals: Vec<f32> = self
+            .pointer_rivals
+            .iter()
+            .map(|rival| rival * per_action)
+            .collect();
+        let movement = pointing.normalised(self.pointer * per_action, &mut rivals);
+        let actions = f64::from(self.pointer_number) * fade;
+        Reading {
+            keys_llr: typing.calibration.llr(f64::from(score), keys),
+            pointer_llr: pointing.calibration.llr(f64::from(movement), actions),
+            keys,
+            actions,
+        }
+    }
+
+    /// Mean contribution against the rivals' mean, and mean deviation, per kind of timing.
+    pub(crate) fn kinds(&self) -> [(f32, f32); KINDS] {
+        std::array::from_fn(|k| {
+            let number = self.key_number[k].max(1.0);
+            let rivals = self.key_rivals.iter().map(|r| r.sum[k]).sum::<f32>()
+                / self.key_rivals.len().max(1) as f32;
+            (
+                (self.keys.sum[k] - rivals) / number,
+                self.key_drift[k] / number,
+            )
+        })
+    }
+
+    /// Mean deviation per group of pointer features.
+    pub(crate) fn groups(&self) -> [f32; GROUPS] {
+        self.pointer_drift
+            .map(|drift| drift / self.pointer_number.max(1.0))
+    }
+
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        out.extend(self.at.to_le_bytes());
+        let mut all = |values: &[f32]| {
+            values
+                .iter()
+                .for_each(|value| out.extend(value.to_le_bytes()))
+        };
+        all(&self.keys.sum);
+        all(&self.key_number);
+        all(&self.key_drift);
+        all(&[self.pointer, self.pointer_number]);
+        all(&self.pointer_drift);
+        self.key_rivals.iter().for_each(|rival| all(&rival.sum));
+        all(&self.pointer_rivals);
+    }
+
+    pub(crate) fn read(&mut self, from: &mut Reader<'_>) -> Result<(), Fault> {
+        const MOST: f32 = 1e6;
+        self.at = from.f64(f64::MAX)?;
+        self.keys.sum = from.f32s(MOST)?;
+        self.key_number = from.f32s(MOST)?;
+        self.key_drift = from.f32s(MOST)?;
+        self.pointer = from.f32(MOST)?;
+        self.pointer_number = from.f32(MOST)?;
+        self.pointer_drift = from.f32s(MOST)?;
+        for rival in &mut self.key_rivals {
+            rival.sum = from.f32s(MOST)?;
+        }
+        for rival in &mut self.pointer_rivals {
+            *rival = from.f32(MOST)?;
+        }
+        if self.key_number.iter().any(|&n| n < 0.0) || self.pointer_number < 0.0 {
+            return Err(Fault::OutOfRange);
+        }
+        Ok(())
+    }
+}
+
+/// One action, placed in the background's mixture.
+pub(crate) struct Moved {
+    pub point: [f32; FEATURES],
+    pub posterior: [f32; COMPONENTS],
+    pub anyone: f32,
+    pub lasted: f32,
+}
+
+impl Moved {
+    pub(crate) fn new(pointing: &Pointing, action: &Action) -> Self {
+        let point = pointing.mixture.point(&action.features);
+        let (posterior, anyone) = pointing.mixture.posterior(&point);
+        Self {
+            point,
+            posterior,
+            anyone,
+            lasted: action.lasted,
+        }
+    }
+}

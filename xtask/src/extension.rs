@@ -49,7 +49,8 @@ pub fn build(variant: Variant) -> Result<Built> {
     }
     step::quiet(&format!("lay out and pack {}", variant.name()), || {
         lay_out(variant, &module, &folder)?;
-        pack(variant, &folder)
+        let packed = run::target().join(format!("{}.crx", variant.name()));
+        pack(&folder, &run::root().join(KEY), &packed)
     })?;
     std::fs::write(stamp, wanted)?;
     Ok(Built { folder })
@@ -150,16 +151,16 @@ fn optimise(module: &Path) -> Result<()> {
     Ok(())
 }
 
-fn pack(variant: Variant, folder: &Path) -> Result<()> {
-    let key = crx::Key::load(&run::root().join(KEY))?;
+/// Packs and signs `folder` into the file `packed`, and writes the update manifest beside it. The URL in the manifest is
+/// `CRX_URL`: whoever serves it fills it in.
+pub fn pack(folder: &Path, key: &Path, packed: &Path) -> Result<()> {
+    let key = crx::Key::load(key)?;
     let manifest: serde_json::Value =
         serde_json::from_slice(&std::fs::read(folder.join("manifest.json"))?)?;
     let Some(version) = manifest["version"].as_str() else {
         bail!("manifest.json has no version");
     };
-    let packed = run::target().join(format!("{}.crx", variant.name()));
-    std::fs::write(&packed, crx::pack(folder, &key)?)?;
-    // What a server of updates has to send; the URL of the CRX is filled in by whoever serves it.
+    std::fs::write(packed, crx::pack(folder, &key)?)?;
     std::fs::write(
         packed.with_extension("update.xml"),
         crx::update_manifest(&key.id(), version, "CRX_URL"),

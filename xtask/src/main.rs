@@ -10,6 +10,7 @@ mod tidy;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 #[derive(Parser)]
@@ -39,12 +40,23 @@ enum Command {
         #[arg(value_enum)]
         areas: Vec<suite::Area>,
     },
+    /// Pack an extension folder with a key of your own; beside it comes the update manifest.
+    Pack {
+        /// The folder with manifest.json.
+        folder: PathBuf,
+        /// RSA key of 2048 bits, PKCS#8 PEM.
+        #[arg(long)]
+        key: PathBuf,
+        /// The CRX file to write.
+        #[arg(long)]
+        out: PathBuf,
+    },
     /// Check architecture and form.
     Tidy,
 }
 
 fn main() -> ExitCode {
-    match run(Arguments::parse().command) {
+    match dispatch(Arguments::parse().command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
             eprintln!("✗ {why:#}");
@@ -53,7 +65,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(command: Command) -> Result<()> {
+fn dispatch(command: Command) -> Result<()> {
     match command {
         Command::Setup => setup::run(),
         Command::Build { rehearsal: true } => {
@@ -61,6 +73,7 @@ fn run(command: Command) -> Result<()> {
         }
         Command::Build { rehearsal: false } => suite::build_all(),
         Command::Test { areas } => suite::run(&areas),
+        Command::Pack { folder, key, out } => extension::pack(&folder, &key, &out),
         Command::Tidy => tidy::run(),
     }
 }

@@ -7,6 +7,7 @@ use crate::{okta, poll, process};
 use anyhow::{Context, Result, ensure};
 use fantoccini::elements::Element;
 use fantoccini::{Client, ClientBuilder, Locator};
+use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -42,7 +43,7 @@ impl Browser {
         if let Some(host) = host {
             host.register(&profile, &world.extension_id)?;
         }
-        let client = ClientBuilder::rustls()?
+        let client = ClientBuilder::new(HttpConnector::new())
             .capabilities(capabilities(world, &profile, window))
             .connect(&world.driver.url())
             .await

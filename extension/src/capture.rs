@@ -49,8 +49,13 @@ pub fn take(batch: &capture::Events, now: f64, mut push: impl FnMut(Event)) -> S
     signs
 }
 
+/// The later one of two times.
+pub fn newest(a: Option<f64>, b: Option<f64>) -> Option<f64> {
+    a.into_iter().chain(b).reduce(f64::max)
+}
+
 fn newer(at: &mut Option<f64>, candidate: f64) {
-    *at = Some(at.map_or(candidate, |before| before.max(candidate)));
+    *at = newest(*at, Some(candidate));
 }
 
 fn kind_of(event: &capture::Event) -> Option<EventKind> {

@@ -15,6 +15,11 @@ pub mod provenance;
 pub mod sites;
 pub mod summary;
 
+#[cfg(target_arch = "wasm32")]
+mod browser;
+#[cfg(target_arch = "wasm32")]
+mod worker;
+
 /// An age in whole milliseconds, within what the protocol can say.
 pub fn whole_ms(ms: f64) -> u32 {
     // `as` saturates, and makes 0 of what is no number.

@@ -2,6 +2,8 @@
 //!
 //! The people whose recordings the demo and the browser tests play are left out, so that the model never saw them.
 
+mod recordings;
+
 use crate::accuracy::corpus;
 use anyhow::{Context, Result, ensure};
 use biometrics::train::{PointingModel, Row, TypingModel, actions, model_bytes, rows};
@@ -13,7 +15,7 @@ const VERSION: u32 = 1;
 /// Monaco typists of the recordings.
 pub const TYPISTS: [&str; 6] = ["0", "16", "24", "31", "41", "52"];
 /// SapiMouse users of the recordings.
-pub const MOVERS: [&str; 6] = ["11", "2", "38", "53", "7", "89"];
+pub const MOVERS: [&str; 6] = ["114", "18", "3", "5", "67", "85"];
 /// Sessions that rivals of the cohort are enrolled on.
 const GALLERY: usize = 3;
 /// Rivals per modality in the file; few, so that it loads quickly.
@@ -31,6 +33,9 @@ pub struct Args {
     /// The model file to write.
     #[arg(long)]
     pub out: PathBuf,
+    /// Folder that receives the recordings for demo and browser tests.
+    #[arg(long)]
+    pub recordings: Option<PathBuf>,
 }
 
 /// Runs the command.
@@ -39,6 +44,9 @@ pub fn run(args: Args) -> Result<()> {
     let movers = corpus::pointer(&args.data)?;
     ensure!(TYPISTS.iter().all(|t| typists.iter().any(|(name, _)| name == t)), "a typist to leave out is missing");
     ensure!(MOVERS.iter().all(|m| movers.iter().any(|(name, _)| name == m)), "a mouse user to leave out is missing");
+    if let Some(folder) = &args.recordings {
+        recordings::write(&typists, &movers, folder)?;
+    }
     let typists: Vec<Vec<Vec<Row>>> = typists
         .iter()
         .filter(|(name, _)| !TYPISTS.contains(&name.as_str()))

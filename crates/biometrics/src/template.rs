@@ -12,7 +12,7 @@ const MATURE_CONFIRMATIONS: u32 = 3;
 const MATURE_DAYS: u32 = 2;
 /// Time of pointer actions from which the pointer takes part in verdicts, in ms. Five minutes at the screen hold about
 /// half as much movement; the public recordings that calibrate it are shorter still.
-const POINTER_JOINS: f32 = 100_000.0;
+const POINTER_JOINS: f32 = 60_000.0;
 /// Keystrokes or pointer actions that make a confirmation count.
 const WORTH: (u32, u32) = (20, 5);
 

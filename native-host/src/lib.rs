@@ -10,9 +10,12 @@
 
 mod account;
 pub mod bindings;
+pub mod browsers;
 pub mod data;
+pub mod doctor;
 pub mod framing;
 pub mod host;
+pub mod install;
 pub mod keystore;
 pub mod log;
 pub mod posture;
@@ -21,5 +24,6 @@ pub mod sealing;
 pub mod serve;
 pub mod settings;
 pub mod statements;
+pub mod status;
 #[cfg(test)]
 mod test_folder;

@@ -1,19 +1,32 @@
 //! Started by a browser with the calling extension's origin, or by hand with a subcommand.
 
-use anyhow::Context;
-use clap::Parser;
+use anyhow::{Context, bail};
+use clap::{Args, Parser, Subcommand};
+use native_host::browsers::{Browser, Level, Places};
+use native_host::data::DataFolder;
+use native_host::doctor::diagnose;
 use native_host::host::Host;
+use native_host::install::{Target, install, uninstall};
+use native_host::log;
 use native_host::serve::{End, serve};
 use native_host::settings::{DEFAULT_PATH, Settings};
-use native_host::{data::DataFolder, log};
+use native_host::status::status;
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
+const EXAMPLES: &str = "\
+Examples:
+  tacit-host install --level system           register with Chrome, Chromium, Edge and Brave for every user
+  tacit-host install --browser chromium       register with Chromium for this user
+  tacit-host --config FILE install            register with another machine configuration
+  tacit-host doctor                           find out which step fails, and its repair
+  tacit-host status --json                    key store, protection class, device, bindings";
+
 /// Keeps this user's device key and signs Tacit's answers with it. Browsers start it by themselves.
 #[derive(Parser)]
-#[command(name = "tacit-host", version)]
+#[command(name = "tacit-host", version, after_help = EXAMPLES)]
 struct Arguments {
     /// The machine configuration.
     #[arg(long, value_name = "FILE", global = true, default_value = DEFAULT_PATH)]
@@ -23,16 +36,84 @@ struct Arguments {
     /// Passed by browsers on Windows; not used.
     #[arg(long, hide = true)]
     parent_window: Option<String>,
+    #[command(subcommand)]
+    command: Option<ByHand>,
+}
+
+#[derive(Subcommand)]
+enum ByHand {
+    /// Register with browsers.
+    Install {
+        #[command(flatten)]
+        at: Where,
+        /// The tacit-host that browsers start; this one if not given.
+        #[arg(long, value_name = "PATH")]
+        program: Option<PathBuf>,
+    },
+    /// Take the registration back; keys and records stay.
+    Uninstall {
+        #[command(flatten)]
+        at: Where,
+    },
+    /// Show key store, protection class, device and bindings.
+    Status {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Test every step and name the failing one with its repair.
+    Doctor {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+        /// Of a browser that is started with --user-data-dir.
+        #[arg(long, value_name = "DIR")]
+        user_data_dir: Option<PathBuf>,
+    },
+}
+
+#[derive(Args)]
+struct Where {
+    /// Only these browsers; may be repeated.
+    #[arg(long)]
+    browser: Vec<Browser>,
+    /// For this user or for the whole machine; by default for the machine when run as root.
+    #[arg(long)]
+    level: Option<Level>,
+    /// Only a browser that is started with --user-data-dir.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["browser", "level"])]
+    user_data_dir: Option<PathBuf>,
+    /// Below this folder instead of /, for building packages.
+    #[arg(long, value_name = "DIR", default_value = "/")]
+    root: PathBuf,
 }
 
 fn main() -> anyhow::Result<ExitCode> {
     let arguments = Arguments::parse();
-    let caller = arguments.caller.as_deref().unwrap_or_default();
-    speak(&arguments.config, caller)
+    let config = &arguments.config;
+    match (arguments.command, arguments.caller) {
+        (None, Some(caller)) => speak(config, &caller),
+        (Some(ByHand::Install { at, program }), _) => register(config, &at, program),
+        (Some(ByHand::Uninstall { at }), _) => {
+            show_files("removed", &uninstall(&at.target()?)?);
+            Ok(ExitCode::SUCCESS)
+        }
+        (Some(ByHand::Status { json }), _) => show_status(config, json),
+        (
+            Some(ByHand::Doctor {
+                json,
+                user_data_dir,
+            }),
+            _,
+        ) => show_diagnosis(config, json, user_data_dir.as_deref()),
+        (None, None) => bail!(
+            "no browser started this: say what to do (install, uninstall, status, doctor), or see --help"
+        ),
+    }
 }
 
 /// Native messaging until the browser closes the pipe.
-fn speak(config: &std::path::Path, caller: &str) -> anyhow::Result<ExitCode> {
+fn speak(config: &Path, caller: &str) -> anyhow::Result<ExitCode> {
     let output = take_stdout().context("taking standard output")?;
     let settings = Settings::load(config);
     let idle = settings
@@ -49,10 +130,7 @@ fn speak(config: &std::path::Path, caller: &str) -> anyhow::Result<ExitCode> {
         eprintln!("tacit-host: {error}");
     }
     let host = Host::new(settings, caller);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("starting the event loop")?;
+    let runtime = event_loop()?;
     let end = runtime.block_on(serve(host, std::io::stdin(), output, idle));
     // A thread blocked on the pipe, or a key store that hangs, must not keep the process alive.
     runtime.shutdown_background();
@@ -61,6 +139,86 @@ fn speak(config: &std::path::Path, caller: &str) -> anyhow::Result<ExitCode> {
         End::Closed | End::Idle => ExitCode::SUCCESS,
         End::Broken(_) | End::Deaf(_) => ExitCode::FAILURE,
     })
+}
+
+fn register(config: &Path, at: &Where, program: Option<PathBuf>) -> anyhow::Result<ExitCode> {
+    let settings = Settings::load(config)?;
+    let program = match program {
+        Some(program) => program,
+        None => std::env::current_exe().context("finding this program")?,
+    };
+    let config = std::path::absolute(config).context("finding the configuration")?;
+    let written = install(&at.target()?, &settings, &config, &program)?;
+    show_files("wrote", &written);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn show_status(config: &Path, json: bool) -> anyhow::Result<ExitCode> {
+    let settings = Settings::load(config)?;
+    let status = event_loop()?.block_on(status(&settings))?;
+    match json {
+        true => println!("{}", serde_json::to_string(&status)?),
+        false => print!("{status}"),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn show_diagnosis(config: &Path, json: bool, profile: Option<&Path>) -> anyhow::Result<ExitCode> {
+    let places = Places::from_environment();
+    let settings = Settings::load(config);
+    let diagnosis = event_loop()?.block_on(diagnose(settings, config, profile, &places));
+    match json {
+        true => println!("{}", serde_json::to_string(&diagnosis)?),
+        false => print!("{diagnosis}"),
+    }
+    Ok(match diagnosis.ok {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    })
+}
+
+fn show_files(what: &str, files: &[PathBuf]) {
+    for file in files {
+        println!("{what} {}", file.display());
+    }
+    if files.is_empty() {
+        println!("nothing was there");
+    }
+}
+
+impl Where {
+    fn target(&self) -> anyhow::Result<Target> {
+        if let Some(folder) = &self.user_data_dir {
+            return Ok(Target::of_profile(&std::path::absolute(folder)?));
+        }
+        let places = Places {
+            root: self.root.clone(),
+            ..Places::from_environment()
+        };
+        let level = self.level.unwrap_or(if is_root() {
+            Level::System
+        } else {
+            Level::User
+        });
+        Ok(Target::new(&self.browser, level, &places)?)
+    }
+}
+
+fn event_loop() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("starting the event loop")
+}
+
+#[cfg(unix)]
+fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+#[cfg(not(unix))]
+fn is_root() -> bool {
+    false
 }
 
 /// A private copy of standard output for frames. Whatever else writes there, as a C library's log may, goes to standard

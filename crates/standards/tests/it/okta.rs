@@ -172,13 +172,14 @@ pub fn signed(xml: &str) -> String {
 }
 
 pub fn percent(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .map(|&c| match c {
-            c if c.is_ascii_alphanumeric() => char::from(c).to_string(),
-            c => format!("%{c:02X}"),
-        })
-        .collect()
+    let mut out = String::with_capacity(bytes.len() * 2);
+    for &c in bytes {
+        match c {
+            c if c.is_ascii_alphanumeric() => out.push(char::from(c)),
+            c => out.push_str(&format!("%{c:02X}")),
+        }
+    }
+    out
 }
 
 /// A POST body.

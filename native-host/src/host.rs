@@ -75,7 +75,8 @@ impl Host {
         if self.greeted.get() && self.settings().is_ok() {
             let _ = self.keys().await;
         }
-        self.posture.refresh().await;
+        // Connects to what it asks, so that the first request for it need not.
+        self.posture.current().await;
     }
 
     async fn carry_out(&self, body: RequestBody) -> Result<ResponseBody, Refusal> {

@@ -17,6 +17,16 @@ pub const SERVER: &str = "https://login.tacit-idp.test";
 /// What a hanging host may take before a test fails.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
+/// The real binary: cargo names it to tests, and it lies above the folder of examples.
+pub fn program() -> PathBuf {
+    match option_env!("CARGO_BIN_EXE_tacit-host") {
+        Some(program) => program.into(),
+        None => std::env::current_exe()
+            .unwrap()
+            .with_file_name("../tacit-host"),
+    }
+}
+
 /// A machine of its own: configuration, data folder, removed at the end.
 pub struct Machine {
     pub root: PathBuf,
@@ -63,7 +73,7 @@ impl Machine {
     }
 
     pub fn command(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_tacit-host"));
+        let mut command = Command::new(program());
         command.arg("--config").arg(self.config());
         command.envs(self.environment.iter().map(|(k, v)| (k, v)));
         command

@@ -126,6 +126,8 @@ fn lay_out(variant: Variant, module: &Path, folder: &Path) -> Result<()> {
     wasm_bindgen_cli_support::Bindgen::new()
         .input_path(module)
         .out_name("extension")
+        .remove_name_section(true)
+        .remove_producers_section(true)
         .web(true)
         .and_then(|bindgen| bindgen.typescript(false).generate(folder.join("wasm")))
         .context("binding the module to JavaScript")?;
@@ -140,7 +142,13 @@ fn optimise(module: &Path) -> Result<()> {
     let smaller = module.with_extension("opt");
     let done = run::check_quietly(
         run::command("wasm-opt")
-            .args(["-Os", "--all-features", "--strip-debug", "-o"])
+            .args([
+                "-Os",
+                "--all-features",
+                "--strip-debug",
+                "--strip-producers",
+                "-o",
+            ])
             .arg(&smaller)
             .arg(module),
     );

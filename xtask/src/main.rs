@@ -1,5 +1,6 @@
 //! `cargo xtask`: everything that is done to this repository, one command each.
 
+mod accuracy;
 mod crx;
 mod extension;
 mod run;
@@ -7,6 +8,7 @@ mod setup;
 mod step;
 mod suite;
 mod tidy;
+mod train;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -53,6 +55,10 @@ enum Command {
     },
     /// Check architecture and form.
     Tidy,
+    /// Run the engine on a benchmark corpus and write score files for its judge.
+    Accuracy(accuracy::Args),
+    /// Make the background model that ships.
+    Train(train::Args),
 }
 
 fn main() -> ExitCode {
@@ -75,5 +81,7 @@ fn dispatch(command: Command) -> Result<()> {
         Command::Test { areas } => suite::run(&areas),
         Command::Pack { folder, key, out } => extension::pack(&folder, &key, &out),
         Command::Tidy => tidy::run(),
+        Command::Accuracy(args) => accuracy::run(args),
+        Command::Train(args) => train::run(args),
     }
 }

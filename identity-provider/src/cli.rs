@@ -1,0 +1,106 @@
+//! `tacit`: the administrator's commands.
+
+mod audit;
+mod connection;
+mod device;
+mod doctor;
+mod init;
+mod open;
+mod policy;
+mod rollout;
+mod serve;
+mod token;
+mod user;
+
+use clap::{Parser, Subcommand};
+use std::{path::PathBuf, process::ExitCode};
+
+/// Answers an Okta org's factor requests from the behaviour and the device keys of its people.
+#[derive(Debug, Parser)]
+#[command(name = "tacit", version)]
+struct Cli {
+    /// The data folder.
+    #[arg(
+        long,
+        global = true,
+        env = "TACIT_DATA",
+        default_value = "/var/lib/tacit"
+    )]
+    data: PathBuf,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Makes the data folder: settings, master key, database, first administrator.
+    Init(init::Init),
+    /// Runs the server.
+    Serve(serve::Serve),
+    /// Tests every step that a sign-in needs, and names the one that fails.
+    Doctor(doctor::Doctor),
+    /// Okta integrations.
+    #[command(subcommand)]
+    Connection(connection::Command),
+    /// People.
+    #[command(subcommand)]
+    User(user::Command),
+    /// Devices.
+    #[command(subcommand)]
+    Device(device::Command),
+    /// The organisation's tokens.
+    #[command(subcommand)]
+    Token(token::Command),
+    /// Windows in which a first use binds a device.
+    #[command(subcommand)]
+    Rollout(rollout::Command),
+    /// The policy and its versions.
+    #[command(subcommand)]
+    Policy(policy::Command),
+    /// What was decided, and why.
+    #[command(subcommand)]
+    Audit(audit::Command),
+    /// Figures for the project's own benchmark.
+    #[command(hide = true)]
+    Bench(crate::bench::Bench),
+}
+
+/// Runs the command line.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("tacit: no threads to run on: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(run(cli)) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("tacit: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    let data = cli.data.as_path();
+    match cli.command {
+        Command::Init(init) => init.run(data).await?,
+        Command::Serve(serve) => serve.run(data).await?,
+        Command::Doctor(doctor) => return doctor.run(data).await,
+        Command::Connection(command) => command.run(data).await?,
+        Command::User(command) => command.run(data).await?,
+        Command::Device(command) => command.run(data).await?,
+        Command::Token(command) => command.run(data).await?,
+        Command::Rollout(command) => command.run(data).await?,
+        Command::Policy(command) => command.run(data).await?,
+        Command::Audit(command) => command.run(data).await?,
+        Command::Bench(bench) => bench.run().await?,
+    }
+    Ok(ExitCode::SUCCESS)
+}

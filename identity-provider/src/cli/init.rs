@@ -1,0 +1,125 @@
+//! `tacit init`.
+
+use crate::{
+    clock::Clock,
+    domain::policy,
+    keys::{self, MasterKey},
+    password,
+    settings::{FILE, FRESHNESS_MS, MASTER_KEY_FILE, Settings, Tls},
+    store::Store,
+};
+use anyhow::{Context, bail, ensure};
+use clap::Args;
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::{Path, PathBuf},
+};
+use wire::id::Origin;
+
+#[derive(Debug, Args)]
+pub struct Init {
+    /// What browsers call this server: https://login.example.com
+    #[arg(long)]
+    origin: String,
+    /// Where it listens.
+    #[arg(long, default_value = "0.0.0.0:8443")]
+    listen: SocketAddr,
+    /// PEM certificate chain.
+    #[arg(long, requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// PEM private key.
+    #[arg(long, requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// A proxy in front that does TLS and whose X-Forwarded-For is believed; may be given again.
+    #[arg(long)]
+    trusted_proxy: Vec<IpAddr>,
+    /// postgres://…; SQLite in the data folder if absent.
+    #[arg(long)]
+    database: Option<String>,
+    /// Name of the first administrator of the console.
+    #[arg(long, default_value = "admin")]
+    admin: String,
+    /// File that holds that administrator's password.
+    #[arg(long)]
+    admin_password_file: PathBuf,
+}
+
+const PASSWORD: usize = 12;
+
+impl Init {
+    pub async fn run(self, data: &Path) -> anyhow::Result<()> {
+        let password = std::fs::read_to_string(&self.admin_password_file)
+            .with_context(|| format!("reading {}", self.admin_password_file.display()))?;
+        let password = password.trim_end_matches(['\r', '\n']);
+        ensure!(
+            password.chars().count() >= PASSWORD,
+            "the administrator's password needs at least {PASSWORD} characters"
+        );
+        create_folder(data).with_context(|| format!("making {}", data.display()))?;
+        let file = data.join(FILE);
+        if file.exists() {
+            bail!(
+                "{} exists: this data folder has been initialised",
+                file.display()
+            );
+        }
+        let settings = self.settings(data)?;
+        let text = toml::to_string_pretty(&settings)?;
+        let store = Store::open(&settings.database)
+            .await
+            .context("opening the database")?;
+        MasterKey::generate_file(&data.join(MASTER_KEY_FILE))?;
+        let now = Clock::System.now_ms();
+        let hash = password::hash(password).context("hashing the password")?;
+        store.put_admin(&self.admin, &hash, now).await?;
+        if store.policy_version().await?.is_none() {
+            store.insert_policy(policy::SHIPPED, "shipped", now).await?;
+        }
+        store.close().await;
+        // Last, so that an interrupted initialisation can simply be run again.
+        keys::write_private(&file, text.as_bytes())
+            .with_context(|| format!("writing {}", file.display()))?;
+        println!("initialised {}", data.display());
+        println!(
+            "keep {} safe and apart from backups of the database",
+            data.join(MASTER_KEY_FILE).display()
+        );
+        Ok(())
+    }
+
+    fn settings(&self, data: &Path) -> anyhow::Result<Settings> {
+        let absolute = |path: &Path| std::path::absolute(path);
+        let tls = match (&self.tls_cert, &self.tls_key) {
+            (Some(certificate), Some(key)) => Some(Tls {
+                certificate: absolute(certificate)?,
+                key: absolute(key)?,
+            }),
+            _ => None,
+        };
+        let database = match &self.database {
+            Some(url) => url.clone(),
+            None => format!(
+                "sqlite:{}?mode=rwc",
+                absolute(data)?.join("tacit.db").display()
+            ),
+        };
+        let settings = Settings {
+            origin: Origin::new(self.origin.as_str())
+                .context("--origin has to look like https://login.example.com")?,
+            listen: self.listen,
+            database,
+            tls,
+            trusted_proxies: self.trusted_proxy.clone(),
+            freshness_ms: FRESHNESS_MS,
+        };
+        Ok(settings.checked()?)
+    }
+}
+
+fn create_folder(data: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(data)
+}

@@ -1,0 +1,305 @@
+//! How a device and a browser profile come to answer for a person.
+
+use crate::{
+    app::App,
+    clock::{DAY, Millis},
+    domain::{
+        challenge::{Candidate, Challenge},
+        device::{Binding, Device},
+        user::{User, UserId},
+    },
+    random,
+    store::{Store, StoreError},
+};
+use wire::{
+    id::{Thumbprint, UserName},
+    reason::Reason,
+    server::{DeviceResponse, DeviceStatus},
+    statement,
+    version::V,
+};
+
+/// How long after a binding no further factor may be added.
+pub const HOLD: Millis = DAY;
+/// When the next heartbeat is wanted.
+pub const HEARTBEAT_EVERY: Millis = 6 * crate::clock::HOUR;
+
+/// How a binding came about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum How {
+    /// First use in a roll-out window.
+    Rollout,
+    /// A help-desk code.
+    Code,
+}
+
+impl How {
+    const fn code(self) -> &'static str {
+        match self {
+            Self::Rollout => "rollout",
+            Self::Code => "code",
+        }
+    }
+}
+
+/// Takes in a device that proved to have its key; it is pending until somebody is bound to it.
+pub async fn register(
+    app: &App,
+    registration: &statement::Registration,
+    profile_email: &str,
+    now: Millis,
+) -> Result<Result<DeviceResponse, Reason>, StoreError> {
+    let device = Device {
+        id: registration.iss.clone(),
+        key: registration.jwk.clone(),
+        bound: false,
+        revoked_at: 0,
+        protection_class: registration.protection_class,
+        os_account: bounded(&registration.os_account),
+        profile_email: bounded(profile_email),
+        posture: registration.posture.clone(),
+        extension: String::new(),
+        host: String::new(),
+        registered_at: now,
+        last_seen: now,
+    };
+    if let Some(known) = app.store.find_device(&device.id).await?
+        && known.is_expired(now)
+    {
+        app.store.expire_bindings(&device.id, now).await?;
+    }
+    let installation = &registration.cnf.jkt;
+    if !app.store.put_device(&device, installation, now).await? {
+        return Ok(Err(Reason::DeviceRevoked));
+    }
+    tracing::info!(device = %device.id, class = device.protection_class.code(), "device registered");
+    Ok(Ok(
+        state_of(&app.store, &device.id, installation, now).await?
+    ))
+}
+
+/// A sign of life of a known device and installation.
+pub async fn heartbeat(
+    app: &App,
+    device: Device,
+    beat: &statement::Heartbeat,
+    now: Millis,
+) -> Result<DeviceResponse, StoreError> {
+    let installation = &beat.cnf.jkt;
+    if device.revoked_at == 0 {
+        if device.is_expired(now) {
+            app.store.expire_bindings(&device.id, now).await?;
+        }
+        let id = device.id.clone();
+        let seen = Device {
+            protection_class: beat.protection_class,
+            posture: beat.posture.clone(),
+            extension: bounded(&beat.extension),
+            host: bounded(&beat.host),
+            ..device
+        };
+        app.store.touch_device(&seen, installation, now).await?;
+        for learning in beat.learning.iter().take(wire::limits::LIST) {
+            if let Some(user) = app.store.find_user_by_name(learning.user.as_str()).await? {
+                app.store.put_learning(&user.id, &id, learning, now).await?;
+            }
+        }
+    }
+    state_of(&app.store, &beat.iss, installation, now).await
+}
+
+async fn state_of(
+    store: &Store,
+    device: &wire::id::DeviceId,
+    installation: &Thumbprint,
+    now: Millis,
+) -> Result<DeviceResponse, StoreError> {
+    let status = match store.find_device(device).await? {
+        Some(device) => device.status(now),
+        None => DeviceStatus::Pending,
+    };
+    Ok(DeviceResponse {
+        v: V,
+        device: device.clone(),
+        status,
+        users: match status {
+            DeviceStatus::Revoked => Vec::new(),
+            _ => store.logins_bound_to(device, installation).await?,
+        },
+        wipe: store.logins_to_wipe(device).await?,
+        next_heartbeat_ms: u32::try_from(HEARTBEAT_EVERY).unwrap_or(u32::MAX),
+    })
+}
+
+/// What becomes of a device that a challenge's browser offers for binding.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Offered {
+    /// Bound at once.
+    Bound(UserName),
+    /// Waits for a supervised factor of this challenge.
+    Waits(Vec<Reason>),
+    /// Not even that.
+    Refused(Reason),
+}
+
+/// Looks at a verified offer: binds at once inside a roll-out window, else remembers the candidate.
+pub async fn offer(
+    app: &App,
+    challenge: &Challenge,
+    device: &Device,
+    offer: &statement::Binding,
+    now: Millis,
+) -> Result<Offered, StoreError> {
+    if !offer.provenance.is_proven() {
+        return Ok(Offered::Refused(
+            offer
+                .provenance
+                .broken_by
+                .unwrap_or(Reason::StartedElsewhere),
+        ));
+    }
+    if let Some(reason) = device.refusal(now) {
+        return Ok(Offered::Refused(reason));
+    }
+    let candidate = Candidate {
+        device: device.id.clone(),
+        installation: offer.cnf.jkt.clone(),
+    };
+    if !app
+        .store
+        .offer_candidate(&challenge.id, &candidate, now)
+        .await?
+    {
+        return Ok(Offered::Refused(Reason::ChallengeClosed));
+    }
+    let Some(user) = active(app, challenge).await? else {
+        return Ok(Offered::Waits(vec![Reason::NotEnrolled]));
+    };
+    if let Some(_bound) = app
+        .store
+        .find_binding(&candidate.device, &candidate.installation, &user.id)
+        .await?
+    {
+        return Ok(Offered::Bound(user.login));
+    }
+    if is_first_use(
+        app,
+        &user,
+        device,
+        &offer.os_account,
+        &candidate.installation,
+        now,
+    )
+    .await?
+        && bind(app, challenge, &candidate, &user.id, How::Rollout, now).await?
+    {
+        return Ok(Offered::Bound(user.login));
+    }
+    Ok(Offered::Waits(vec![Reason::NotEnrolled]))
+}
+
+/// Whether a roll-out window makes this the person's device: an open window for one of the person's groups, the person's
+/// first device ever, nobody else's device, and one corroboration.
+async fn is_first_use(
+    app: &App,
+    user: &User,
+    device: &Device,
+    os_account: &str,
+    installation: &Thumbprint,
+    now: Millis,
+) -> Result<bool, StoreError> {
+    let store = &app.store;
+    let window = store.open_rollout_for(&user.id, now).await?;
+    if window.is_none()
+        || store.has_used_rollout(&user.id).await?
+        || !store.bindings_of_user(&user.id).await?.is_empty()
+        || !store.bindings_of_device(&device.id).await?.is_empty()
+    {
+        return Ok(false);
+    }
+    let login = user.login.as_str();
+    let email = store
+        .find_installation(&device.id, installation)
+        .await?
+        .unwrap_or_default();
+    let is_login = |name: &str| !name.is_empty() && name.eq_ignore_ascii_case(login);
+    Ok(is_login(&email)
+        || is_login(os_account)
+        || store.is_preregistered(&device.id, &user.id).await?)
+}
+
+/// Binds `candidate` to `user`; `false` if a roll-out use was no first one after all, or the device went in between.
+pub async fn bind(
+    app: &App,
+    challenge: &Challenge,
+    candidate: &Candidate,
+    user: &UserId,
+    how: How,
+    now: Millis,
+) -> Result<bool, StoreError> {
+    let window = match how {
+        How::Code => None,
+        How::Rollout => app.store.open_rollout_for(user, now).await?,
+    };
+    let binding = Binding {
+        id: random::id(now),
+        device: candidate.device.clone(),
+        installation: candidate.installation.clone(),
+        user: user.clone(),
+        how: how.code().into(),
+        created_at: now,
+        revoked_at: 0,
+    };
+    let mut write = app.store.write().await?;
+    if how == How::Rollout {
+        let Some(window) = window else {
+            return Ok(false);
+        };
+        match Store::insert_rollout_use(&mut write, user, &window.id, &candidate.device, now).await
+        {
+            Ok(()) => {}
+            Err(StoreError::Conflict) => return Ok(false),
+            Err(other) => return Err(other),
+        }
+    }
+    if !Store::insert_binding(&mut write, &binding).await? {
+        return Ok(false);
+    }
+    Store::hold_additions(&mut write, user, now + HOLD).await?;
+    write.commit().await.map_err(StoreError::from)?;
+    app.store
+        .insert_event(
+            now,
+            "bound",
+            how.code(),
+            challenge,
+            &format!("device {}", candidate.device),
+        )
+        .await?;
+    metrics::counter!("tacit_bindings_total", "how" => how.code()).increment(1);
+    tracing::info!(challenge = %challenge.id, device = %candidate.device, how = how.code(), "device bound");
+    Ok(true)
+}
+
+/// Whether the person may set up another factor now. The first one is exempt from the hold after a binding: it is
+/// supervised, and without it the person could not sign in at all.
+pub async fn may_add_factor(store: &Store, user: &User, now: Millis) -> Result<bool, StoreError> {
+    Ok(now >= user.additions_held_until || store.count_factors(&user.id).await? == 0)
+}
+
+/// The challenge's person, if there is one who may sign in.
+pub async fn active(app: &App, challenge: &Challenge) -> Result<Option<User>, StoreError> {
+    let Some(id) = &challenge.user else {
+        return Ok(None);
+    };
+    let user = app.store.find_user(id).await?;
+    Ok(user.filter(|u| u.status == crate::domain::user::UserStatus::Active))
+}
+
+/// Free text of a statement, cut to what a row takes.
+fn bounded(text: &str) -> String {
+    text.chars()
+        .filter(|c| !c.is_control())
+        .take(wire::limits::USER_NAME / 4)
+        .collect()
+}

@@ -1,0 +1,153 @@
+//! From a verified AuthnRequest to a challenge, for the browser that brought it.
+
+use crate::{
+    app::App,
+    clock::Millis,
+    domain::challenge::{Challenge, Echo, Factor, LIFETIME, State},
+    keys, random,
+    store::StoreError,
+};
+use standards::saml::authn_request::AuthnRequest;
+use wire::{
+    id::{ChallengeId, ConnectionId, Digest, UserName},
+    reason::Reason,
+};
+
+/// Digits of the number that page and help desk compare.
+const MATCHING: usize = 6;
+
+/// Where a request came from.
+#[derive(Debug, Clone)]
+pub struct Visitor<'a> {
+    /// The browser cookie, if there was one.
+    pub cookie: Option<&'a str>,
+    /// The address.
+    pub place: String,
+    /// `User-Agent`.
+    pub agent: String,
+}
+
+/// What became of a request.
+#[derive(Debug, Clone)]
+pub enum Received {
+    /// A challenge for this browser, new or resumed; and the cookie it has to have from now on.
+    Here(Box<Challenge>, String),
+    /// The request was brought by another browser first.
+    Elsewhere(Box<Challenge>),
+    /// The request cannot be answered.
+    Refused(Reason),
+}
+
+/// Makes the challenge of a request, or resumes it.
+pub async fn receive(
+    app: &App,
+    connection: &ConnectionId,
+    request: &AuthnRequest,
+    visitor: &Visitor<'_>,
+    now: Millis,
+) -> Result<Received, StoreError> {
+    let subject = request
+        .subject()
+        .and_then(|s| UserName::new(s.value.as_str()).ok());
+    let (Some(subject), false) = (subject, request.is_passive()) else {
+        return Ok(Received::Refused(Reason::Malformed));
+    };
+    let cookie = match visitor.cookie.filter(|c| is_cookie(c)) {
+        Some(cookie) => cookie.to_owned(),
+        None => random::token::<32>(),
+    };
+    let user = app.store.find_user_by_name(subject.as_str()).await?;
+    let challenge = Challenge {
+        // Invariant: 16 bytes as base64url are within what an id may be.
+        id: ChallengeId::new(random::token::<16>()).expect("a token is a challenge id"),
+        connection: connection.clone(),
+        request: echo_of(request),
+        req: req(connection, request.id()),
+        subject,
+        user: user.map(|u| u.id),
+        browser: keys::hash(cookie.as_bytes()),
+        nonce: random::nonce(),
+        nonce_used: false,
+        state: State::Waiting,
+        reasons: Vec::new(),
+        allowed_factors: Factor::ALL.to_vec(),
+        fallback_at: None,
+        factor: String::new(),
+        amr: Vec::new(),
+        passed_at: None,
+        matching: random::digits(MATCHING),
+        place: visitor.place.clone(),
+        agent: visitor
+            .agent
+            .chars()
+            .filter(|c| !c.is_control())
+            .take(200)
+            .collect(),
+        application: application_of(request),
+        candidate: None,
+        answered_by: None,
+        created_at: now,
+        expires_at: now + LIFETIME,
+        decided_at: 0,
+    };
+    match app.store.insert_challenge(&challenge).await {
+        Ok(()) => Ok(Received::Here(Box::new(challenge), cookie)),
+        Err(StoreError::Conflict) => resume(app, connection, request, cookie).await,
+        Err(other) => Err(other),
+    }
+}
+
+async fn resume(
+    app: &App,
+    connection: &ConnectionId,
+    request: &AuthnRequest,
+    cookie: String,
+) -> Result<Received, StoreError> {
+    let known = app
+        .store
+        .find_challenge_of_request(connection, request.id())
+        .await?;
+    Ok(match known.map(Box::new) {
+        None => Received::Refused(Reason::Replayed),
+        Some(challenge) if challenge.is_browser(Some(&cookie)) => Received::Here(challenge, cookie),
+        Some(challenge) => Received::Elsewhere(challenge),
+    })
+}
+
+/// Digest of connection and request id, as the device key signs it.
+pub fn req(connection: &ConnectionId, request_id: &str) -> Digest {
+    standards::jose::digest(format!("{connection}\n{request_id}").as_bytes())
+}
+
+fn echo_of(request: &AuthnRequest) -> Echo {
+    Echo {
+        id: request.id().into(),
+        acs: request.acs().into(),
+        audience: request.issuer().into(),
+        name_id: request
+            .subject()
+            .map(|s| s.value.clone())
+            .unwrap_or_default(),
+        name_id_format: request.response_name_id_format().into(),
+        relay_state: request.relay_state().map(Into::into),
+        application: request.application_context().to_vec(),
+    }
+}
+
+fn application_of(request: &AuthnRequest) -> String {
+    let context = request.application_context().iter();
+    let name = context
+        .filter(|(name, _)| name == "OktaAppName")
+        .map(|(_, value)| value.as_str())
+        .next();
+    name.unwrap_or_default()
+        .chars()
+        .filter(|c| !c.is_control())
+        .take(100)
+        .collect()
+}
+
+/// 32 bytes as base64url: nothing else was ever ours.
+fn is_cookie(text: &str) -> bool {
+    wire::b64::decode(text).is_some_and(|bytes| bytes.len() == 32)
+}

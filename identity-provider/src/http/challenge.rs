@@ -1,0 +1,205 @@
+//! `/challenge/{id}`: its page, the long poll for its outcome, and the way on to Okta.
+//!
+//! The outcome is held until something is decided or the policy's patience is over, and answered at once when the
+//! challenge is past waiting; the page then asks again now and then, because a late answer still counts.
+
+use super::{
+    Arrived, Failed, browser_cookie, challenge_page,
+    fallback::page::{ChallengeView, CompleteView, OpenedElsewhereView, application_of},
+    is_same_origin, notice,
+    saml::{self, Form, SamlError},
+    shell,
+};
+use crate::{
+    app::App,
+    clock::Millis,
+    domain::{
+        answer,
+        challenge::{Challenge, State as ChallengeState},
+    },
+    store::StoreError,
+};
+use axum::{
+    Json, Router,
+    extract::{Path, State},
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Redirect, Response},
+    routing::get,
+};
+use serde::Serialize;
+use std::time::Duration;
+use wire::{id::ChallengeId, reason::Reason};
+
+/// Another process may have moved the challenge: look so often.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// The routes.
+pub fn routes() -> Router<App> {
+    Router::new()
+        .route("/challenge/{id}", get(page))
+        .route("/challenge/{id}/outcome", get(outcome))
+        .route("/challenge/{id}/complete", get(complete))
+}
+
+async fn find(app: &App, id: &str) -> Result<Option<Challenge>, StoreError> {
+    match ChallengeId::new(id) {
+        Ok(id) => app.store.find_challenge(&id).await,
+        Err(_) => Ok(None),
+    }
+}
+
+async fn page(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    Arrived(now): Arrived,
+    headers: HeaderMap,
+) -> Result<Response, Failed> {
+    let Some(challenge) = find(&app, &id).await? else {
+        return Ok(shell::not_found().await);
+    };
+    let (status, html) = match challenge.is_browser(browser_cookie(&headers)) {
+        true => (StatusCode::OK, ChallengeView::of(&challenge, now).html()),
+        false => (
+            StatusCode::FORBIDDEN,
+            OpenedElsewhereView::of(&challenge, now).html(),
+        ),
+    };
+    let html = html.map_err(|_| StoreError::Corrupt("page"))?;
+    Ok(challenge_page(&challenge, (status, html).into_response()))
+}
+
+/// What the page's script is told.
+#[derive(Debug, Serialize)]
+struct Outcome {
+    state: &'static str,
+    reasons: Vec<Reason>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    form: Option<Form>,
+}
+
+async fn outcome(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    Arrived(now): Arrived,
+    headers: HeaderMap,
+) -> Result<Response, Failed> {
+    if !is_same_origin(&headers, &app.settings.origin) {
+        return Ok(StatusCode::FORBIDDEN.into_response());
+    }
+    let Some(challenge) = find(&app, &id).await? else {
+        return Ok(StatusCode::NOT_FOUND.into_response());
+    };
+    if !challenge.is_browser(browser_cookie(&headers)) {
+        return Ok((
+            StatusCode::FORBIDDEN,
+            Json(said("opened_elsewhere", vec![Reason::OpenedElsewhere])),
+        )
+            .into_response());
+    }
+    let challenge = match challenge.state {
+        ChallengeState::Waiting if !challenge.is_expired(now) => wait(&app, challenge).await?,
+        _ => challenge,
+    };
+    told(&app, challenge).await
+}
+
+/// Until the challenge is past waiting, or patience is.
+async fn wait(app: &App, challenge: Challenge) -> Result<Challenge, StoreError> {
+    let id = challenge.id.clone();
+    let (_, policy) = app.policies.current(&app.store).await?;
+    let until = challenge.created_at + Millis::from(policy.patience_ms);
+    let waiter = app.wakeups.wait_for(&id);
+    loop {
+        let moved = waiter.moved();
+        let Some(current) = app.store.find_challenge(&id).await? else {
+            return Ok(challenge);
+        };
+        if current.state != ChallengeState::Waiting {
+            return Ok(current);
+        }
+        let now = app.now_ms();
+        if now >= until {
+            answer::patience_is_over(app, &current, now).await?;
+            return Ok(app.store.find_challenge(&id).await?.unwrap_or(current));
+        }
+        let left = Duration::from_millis(u64::try_from(until - now).unwrap_or(0));
+        // Whichever comes first, the row is read again.
+        let _ = tokio::time::timeout(left.min(LOOK_EVERY), moved).await;
+    }
+}
+
+async fn told(app: &App, challenge: Challenge) -> Result<Response, Failed> {
+    let now = app.now_ms();
+    if challenge.is_expired(now) {
+        return Ok(Json(said("expired", vec![Reason::ChallengeExpired])).into_response());
+    }
+    let form = match challenge.state {
+        ChallengeState::Waiting | ChallengeState::StepUp => None,
+        ChallengeState::Allowed | ChallengeState::Declined => {
+            match saml::respond(app, &challenge, now).await {
+                Ok(form) => Some(form),
+                Err(error) => return Ok(unanswered(&challenge, error)),
+            }
+        }
+    };
+    let state = challenge.state.code();
+    Ok(Json(Outcome {
+        state,
+        reasons: challenge.reasons,
+        form,
+    })
+    .into_response())
+}
+
+fn said(state: &'static str, reasons: Vec<Reason>) -> Outcome {
+    Outcome {
+        state,
+        reasons,
+        form: None,
+    }
+}
+
+/// The way without script: a form with a button.
+async fn complete(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    Arrived(now): Arrived,
+    headers: HeaderMap,
+) -> Result<Response, Failed> {
+    let Some(challenge) = find(&app, &id).await? else {
+        return Ok(shell::not_found().await);
+    };
+    let open = matches!(
+        challenge.state,
+        ChallengeState::Allowed | ChallengeState::Declined
+    );
+    if !challenge.is_browser(browser_cookie(&headers)) || challenge.is_expired(now) || !open {
+        return Ok(Redirect::to(&format!("/challenge/{}", challenge.id)).into_response());
+    }
+    let form = match saml::respond(&app, &challenge, now).await {
+        Ok(form) => form,
+        Err(error) => return Ok(unanswered(&challenge, error)),
+    };
+    let view = CompleteView {
+        application: application_of(&challenge),
+        state: challenge.state.code(),
+        action: form.action,
+        fields: form
+            .fields
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect(),
+    };
+    let html = view.html().map_err(|_| StoreError::Corrupt("page"))?;
+    Ok(challenge_page(&challenge, html.into_response()))
+}
+
+fn unanswered(challenge: &Challenge, error: SamlError) -> Response {
+    tracing::error!(challenge = %challenge.id, %error, "no Response could be made");
+    notice(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "That did not work",
+        "Something failed on our side. Please try again.",
+        "",
+    )
+}

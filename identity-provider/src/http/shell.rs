@@ -1,0 +1,321 @@
+//! What surrounds every request: who asks, how often, under which name it is logged, and what goes wrong.
+
+use super::fallback::page::NoticeView;
+use crate::{app::App, clock::Millis, domain::challenge::Challenge, random, store::StoreError};
+use axum::{
+    extract::{ConnectInfo, FromRequestParts, MatchedPath, Request, State},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use std::{
+    any::Any,
+    convert::Infallible,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    time::Instant,
+};
+use tracing::Instrument;
+use wire::id::Origin;
+
+/// The cookie that identifies the browser. `SameSite=None`, because Okta posts to us from its own site.
+const BROWSER_COOKIE: &str = "__Host-browser";
+const BROWSER_COOKIE_SECONDS: u32 = 400 * 24 * 3600;
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Where a request came from. Behind a declared proxy that is what the proxy says, otherwise the connection itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClientAddress(pub IpAddr);
+
+impl FromRequestParts<App> for ClientAddress {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Infallible> {
+        let peer = parts
+            .extensions
+            .get::<ConnectInfo<SocketAddr>>()
+            .map(|c| c.0.ip());
+        Ok(Self(client_of(app, peer, &parts.headers)))
+    }
+}
+
+/// When the request arrived, by the server's clock: one time for all that it does.
+#[derive(Debug, Clone, Copy)]
+pub struct Arrived(pub Millis);
+
+impl FromRequestParts<App> for Arrived {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(_: &mut Parts, app: &App) -> Result<Self, Infallible> {
+        Ok(Self(app.now_ms()))
+    }
+}
+
+/// The last address of `X-Forwarded-For` that is not a declared proxy, where the peer is one.
+pub fn client_of(app: &App, peer: Option<IpAddr>, headers: &HeaderMap) -> IpAddr {
+    let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ip| ip.to_canonical());
+    let proxies = &app.settings.trusted_proxies;
+    if !proxies.contains(&peer) {
+        return peer;
+    }
+    let forwarded = headers
+        .get_all("x-forwarded-for")
+        .iter()
+        .filter_map(|v| v.to_str().ok());
+    let addresses: Vec<&str> = forwarded
+        .flat_map(|line| line.split(','))
+        .map(str::trim)
+        .collect();
+    let parsed = addresses
+        .iter()
+        .rev()
+        .map_while(|a| a.parse::<IpAddr>().ok());
+    parsed
+        .map(|ip| ip.to_canonical())
+        .find(|ip| !proxies.contains(ip))
+        .unwrap_or(peer)
+}
+
+/// The value of one cookie; none if the browser sent it twice.
+pub fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let lines = headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|v| v.to_str().ok());
+    let pairs = lines
+        .flat_map(|line| line.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='));
+    let mut values = pairs.filter(|(n, _)| *n == name).map(|(_, value)| value);
+    match (values.next(), values.next()) {
+        (Some(value), None) => Some(value),
+        _ => None,
+    }
+}
+
+/// The cookie that identifies the browser.
+pub fn browser_cookie(headers: &HeaderMap) -> Option<&str> {
+    cookie(headers, BROWSER_COOKIE)
+}
+
+/// Sets that cookie.
+pub fn set_browser_cookie(value: &str, response: &mut Response) {
+    let cookie = format!(
+        "{BROWSER_COOKIE}={value}; Path=/; Max-Age={BROWSER_COOKIE_SECONDS}; Secure; HttpOnly; SameSite=None"
+    );
+    if let Ok(cookie) = HeaderValue::from_str(&cookie) {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+}
+
+/// Whether a page of ours asks: the browser says so itself, and no page can make it say so.
+pub fn is_same_origin(headers: &HeaderMap, origin: &Origin) -> bool {
+    let value = |name: &str| headers.get(name).and_then(|v| v.to_str().ok());
+    match (value("sec-fetch-site"), value("origin")) {
+        (Some(site), None) => site == "same-origin",
+        (Some(site), Some(from)) => site == "same-origin" && from == origin.as_str(),
+        // Browsers without Sec-Fetch-Site send Origin with every POST.
+        (None, Some(from)) => from == origin.as_str(),
+        (None, None) => false,
+    }
+}
+
+/// Lets a page of a challenge load our own files, talk to us, and send its form to Okta. Chromium holds the redirects that
+/// follow the form against `form-action` as well, and they end at applications that only Okta knows: hence every https URL.
+pub fn challenge_page(_: &Challenge, mut response: Response) -> Response {
+    const POLICY: HeaderValue = HeaderValue::from_static(
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
+         form-action 'self' https:; base-uri 'none'; frame-ancestors 'none'",
+    );
+    response
+        .headers_mut()
+        .insert(header::CONTENT_SECURITY_POLICY, POLICY);
+    response
+}
+
+/// A page that only says something.
+pub fn notice(status: StatusCode, title: &str, text: &str, reference: &str) -> Response {
+    const POLICY: HeaderValue = HeaderValue::from_static(
+        "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    );
+    let view = NoticeView {
+        title: title.into(),
+        text: text.into(),
+        reference: reference.into(),
+    };
+    let mut response = match view.html() {
+        Ok(html) => (status, html).into_response(),
+        Err(_) => (status, text.to_owned()).into_response(),
+    };
+    response
+        .headers_mut()
+        .insert(header::CONTENT_SECURITY_POLICY, POLICY);
+    response
+}
+
+/// A failure of ours: logged once, told without its cause.
+#[derive(Debug)]
+pub struct Failed(pub StoreError);
+
+impl From<StoreError> for Failed {
+    fn from(error: StoreError) -> Self {
+        Self(error)
+    }
+}
+
+impl IntoResponse for Failed {
+    fn into_response(self) -> Response {
+        tracing::error!(error = %self.0, "request failed");
+        notice(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "That did not work",
+            "Something failed on our side. Please try again.",
+            "",
+        )
+    }
+}
+
+/// Names the request, limits its sender, measures it. Neither query nor body is ever logged.
+pub async fn guard(State(app): State<App>, request: Request, next: Next) -> Response {
+    let began = Instant::now();
+    let id = random::id(app.now_ms());
+    let peer = request
+        .extensions()
+        .get::<ConnectInfo<SocketAddr>>()
+        .map(|c| c.0.ip());
+    let route = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map_or("unmatched", MatchedPath::as_str)
+        .to_owned();
+    let span = tracing::info_span!("request", id, method = %request.method(), route);
+    let mut response = match app
+        .limits
+        .allows_request(client_of(&app, peer, request.headers()))
+    {
+        true => next.run(request).instrument(span.clone()).await,
+        false => too_many(),
+    };
+    let status = response.status();
+    span.in_scope(|| {
+        tracing::debug!(
+            status = status.as_u16(),
+            ms = began.elapsed().as_millis(),
+            "answered"
+        )
+    });
+    let class = match status.as_u16() / 100 {
+        2 => "2xx",
+        3 => "3xx",
+        4 => "4xx",
+        5 => "5xx",
+        _ => "other",
+    };
+    metrics::counter!("tacit_responses_total", "route" => route, "status" => class).increment(1);
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+    response
+}
+
+fn too_many() -> Response {
+    let mut response = notice(
+        StatusCode::TOO_MANY_REQUESTS,
+        "Too many requests",
+        "Wait a little and try again.",
+        "",
+    );
+    response
+        .headers_mut()
+        .insert(header::RETRY_AFTER, HeaderValue::from_static("60"));
+    response
+}
+
+/// No such page.
+pub async fn not_found() -> Response {
+    notice(
+        StatusCode::NOT_FOUND,
+        "Not found",
+        "There is nothing at this address.",
+        "",
+    )
+}
+
+/// A handler panicked: this request ends, nothing else does.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the layer hands the box over"
+)]
+pub fn panicked(cause: Box<dyn Any + Send + 'static>) -> Response {
+    let what = cause
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| cause.downcast_ref::<String>().map(String::as_str));
+    tracing::error!(what, "a handler panicked");
+    StatusCode::INTERNAL_SERVER_ERROR.into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        pairs
+            .iter()
+            .map(|(n, v)| (HeaderName::from_static(n), HeaderValue::from_static(v)))
+            .collect()
+    }
+
+    #[test]
+    fn a_cookie_that_came_twice_is_none() {
+        assert_eq!(
+            browser_cookie(&headers(&[("cookie", "a=b; __Host-browser=x")])),
+            Some("x")
+        );
+        assert_eq!(
+            browser_cookie(&headers(&[(
+                "cookie",
+                "__Host-browser=x; __Host-browser=y"
+            )])),
+            None
+        );
+        assert_eq!(
+            browser_cookie(&headers(&[("cookie", "x__Host-browser=x")])),
+            None
+        );
+    }
+
+    #[test]
+    fn only_our_own_pages_are_same_origin() {
+        let ours = Origin::new("https://login.acme.test").unwrap();
+        for (pairs, same) in [
+            (&[("sec-fetch-site", "same-origin")][..], true),
+            (
+                &[
+                    ("sec-fetch-site", "same-origin"),
+                    ("origin", "https://login.acme.test"),
+                ],
+                true,
+            ),
+            (&[("origin", "https://login.acme.test")], true),
+            (&[("sec-fetch-site", "same-site")], false),
+            (
+                &[
+                    ("sec-fetch-site", "cross-site"),
+                    ("origin", "https://login.acme.test"),
+                ],
+                false,
+            ),
+            (
+                &[
+                    ("sec-fetch-site", "same-origin"),
+                    ("origin", "https://evil.test"),
+                ],
+                false,
+            ),
+            (&[("sec-fetch-site", "none")], false),
+            (&[("origin", "null")], false),
+            (&[], false),
+        ] {
+            assert_eq!(is_same_origin(&headers(pairs), &ours), same, "{pairs:?}");
+        }
+    }
+}

@@ -1,1 +1,9 @@
-//! To be written.
+//! The whole chain in a real Chromium: server, org, extension installed by policy, native host, key store.
+//!
+//! `tests/chromium.rs` holds the scenarios, `src/bin/demo.rs` the demo; both are made of what is here.
+
+pub mod evidence;
+pub mod harness;
+pub mod person;
+pub mod policy;
+pub mod visit;

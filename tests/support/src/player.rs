@@ -19,8 +19,9 @@ const CHUNK_GAP: f64 = 250.0;
 const LONGEST_PAUSE: f64 = 1_500.0;
 /// Events of one chunk; then the next gap of any length ends it.
 const CHUNK_EVENTS: usize = 60;
-/// What chromedriver takes for the tick of one action, in ms: subtracted, so that holds arrive as they were.
-const TICK: f64 = 1.0;
+/// What chromedriver takes for a pause and an action beyond the pause itself, in ms (measured): subtracted, so that holds
+/// arrive as they were.
+const TICK: f64 = 2.7;
 /// One frame: the browser delivers pointer movement no finer.
 const FRAME: f64 = 1_000.0 / 60.0;
 
@@ -125,10 +126,11 @@ fn chunks(events: &[Vec<f64>]) -> Vec<&[Vec<f64>]> {
 fn sources(chunk: &[Vec<f64>], limits: [f64; 2]) -> Value {
     let mut keys = Vec::new();
     let mut pointer = Vec::new();
+    // Where the browser will be in the recording's time: what is rounded or late at one event is made up at the next.
     let mut now = chunk[0][1];
     for event in chunk {
         let wait = (event[1] - now - TICK).max(0.0).round();
-        now = event[1];
+        now += wait + TICK;
         if wait > 0.0 {
             keys.push(json!({ "type": "pause", "duration": wait }));
             pointer.push(json!({ "type": "pause", "duration": wait }));

@@ -1,0 +1,100 @@
+//! What Okta and the server say about a sign-in: the System Log joined with our decision row by the request's id.
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+use std::time::Duration;
+use support::{World, poll};
+
+/// A place in both logs: what comes later belongs to what is done next.
+#[derive(Clone, Copy, Debug)]
+pub struct Mark {
+    decisions: usize,
+    events: usize,
+}
+
+/// One decision, and the events of the System Log that carry its request.
+#[derive(Clone, Debug)]
+pub struct Record {
+    /// Our row.
+    pub decision: Value,
+    /// Okta's events.
+    pub events: Vec<Value>,
+}
+
+impl Mark {
+    /// Here and now.
+    pub fn now(world: &World) -> Result<Self> {
+        Ok(Self {
+            decisions: world.tacit.decisions()?.len(),
+            events: world.okta.system_log(&world.client)?.len(),
+        })
+    }
+
+    /// The decisions since.
+    pub fn decisions(&self, world: &World) -> Result<Vec<Value>> {
+        Ok(world.tacit.decisions()?.split_off(self.decisions))
+    }
+
+    /// The first decision since, with Okta's events; waits for it.
+    pub fn record(&self, world: &World) -> Result<Record> {
+        let decision = poll::until("a decision", Duration::from_secs(10), || {
+            Ok(self.decisions(world)?.into_iter().next())
+        })?;
+        self.join(world, decision)
+    }
+
+    /// The last decision since, with Okta's events.
+    pub fn last_record(&self, world: &World) -> Result<Record> {
+        let decision = self
+            .decisions(world)?
+            .pop()
+            .context("no decision was made")?;
+        self.join(world, decision)
+    }
+
+    fn join(&self, world: &World, decision: Value) -> Result<Record> {
+        let request = decision["request_id"]
+            .as_str()
+            .context("the decision has no request_id")?;
+        let mut events = world.okta.system_log(&world.client)?.split_off(self.events);
+        events.retain(|event| event["debugContext"]["debugData"]["requestId"] == request);
+        Ok(Record { decision, events })
+    }
+}
+
+impl Record {
+    /// Whether this sign-in was answered silently: we say so, and Okta took the answer and made a session.
+    pub fn is_silent(&self) -> bool {
+        self.outcome() == "allow" && self.decision["factor"].is_null() && self.session_was_created()
+    }
+
+    /// What policy made of it.
+    pub fn outcome(&self) -> &str {
+        self.decision["outcome"].as_str().unwrap_or_default()
+    }
+
+    /// Codes of the reasons.
+    pub fn reasons(&self) -> Vec<&str> {
+        let list = self.decision["reasons"]
+            .as_array()
+            .map_or(&[][..], Vec::as_slice);
+        list.iter().filter_map(Value::as_str).collect()
+    }
+
+    /// Whether the System Log has the factor passed and the session made.
+    pub fn session_was_created(&self) -> bool {
+        self.succeeded("user.authentication.auth_via_mfa") && self.mark("session_created").is_some()
+    }
+
+    /// A moment of the sign-in that the stand-in noted, in ms since 1970.
+    pub fn mark(&self, name: &str) -> Option<i64> {
+        let mut marks = self.events.iter().rev();
+        marks.find_map(|event| event["debugContext"]["debugData"][name].as_i64())
+    }
+
+    fn succeeded(&self, kind: &str) -> bool {
+        self.events
+            .iter()
+            .any(|event| event["eventType"] == kind && event["outcome"]["result"] == "SUCCESS")
+    }
+}

@@ -1,0 +1,137 @@
+//! A person at a browser, from an empty profile to a sign-in.
+
+use crate::evidence::{Mark, Record};
+use crate::person::{self, Person};
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+use support::host::Host;
+use support::keystore::{Keystore, Kind};
+use support::{Browser, World};
+
+/// A browser with its own host and key store.
+pub struct Visit {
+    /// The browser.
+    pub browser: Browser,
+    /// The host.
+    pub host: Host,
+    /// The key store.
+    pub keystore: Keystore,
+    /// The device as the server knows it.
+    pub device: String,
+    name: String,
+}
+
+impl Visit {
+    /// A fresh profile whose extension has registered its device.
+    pub async fn begin(world: &World, name: &str, kind: Kind) -> Result<Self> {
+        let (keystore, host) = world.install_host(name, kind)?;
+        let browser = Browser::start(world, name, Some(&host)).await?;
+        browser.wait_for_extension().await?;
+        let device = person::wait_for_device(&browser).await?;
+        Ok(Self {
+            browser,
+            host,
+            keystore,
+            device,
+            name: name.to_owned(),
+        })
+    }
+
+    /// The same, enrolled for `user`: the device is preregistered, and a roll-out window is open at its first sign-in, which
+    /// steps up. Then the extension learns how `person` types and moves.
+    pub async fn enrolled(
+        world: &World,
+        name: &str,
+        kind: Kind,
+        user: &str,
+        person: &Person,
+    ) -> Result<Self> {
+        let this = Self::begin(world, name, kind).await?;
+        this.enrol(world, user).await?;
+        person.teach(&this.browser, user).await?;
+        Ok(this)
+    }
+
+    /// Binds the device to `user` by a first sign-in in a roll-out window.
+    pub async fn enrol(&self, world: &World, user: &str) -> Result<()> {
+        world.tacit.run(&[
+            "device",
+            "preregister",
+            "--device",
+            &self.device,
+            "--user",
+            user,
+        ])?;
+        let mark = Mark::now(world)?;
+        self.browser.enter_password(user).await?;
+        self.browser.wait_for_state(&["step_up"]).await?;
+        let record = mark.record(world)?;
+        ensure!(
+            record.reasons().contains(&"not_enrolled"),
+            "the first sign-in must say that nothing is enrolled: {}",
+            record.decision
+        );
+        let status = self.host.status()?;
+        let bound = status["bindings"].to_string().contains(user);
+        ensure!(
+            bound,
+            "after the first sign-in the host has no binding for {user}: {status}"
+        );
+        Ok(())
+    }
+
+    /// `person` works for a while, then signs in as `user`; returns what was decided.
+    pub async fn work_and_sign_in(
+        &self,
+        world: &World,
+        person: &Person,
+        user: &str,
+    ) -> Result<Record> {
+        person.work(&self.browser, world).await?;
+        self.sign_in(world, user).await
+    }
+
+    /// Signs in with the password and waits for the decision.
+    pub async fn sign_in(&self, world: &World, user: &str) -> Result<Record> {
+        let mark = Mark::now(world)?;
+        self.sign_out().await?;
+        self.browser.enter_password(user).await?;
+        self.browser
+            .find("#signed-in, body[data-state=step_up], #okta-error")
+            .await?;
+        mark.record(world)
+    }
+
+    /// Ends the sessions of application and org in this browser.
+    pub async fn sign_out(&self) -> Result<()> {
+        let browser = &self.browser;
+        browser
+            .open(&format!("{}/logout", support::okta::APP_ORIGIN))
+            .await?;
+        browser
+            .open(&format!("{}/login/signout", support::okta::ORG_ORIGIN))
+            .await
+    }
+
+    /// What Okta says about this browser's session.
+    pub async fn okta_session(&self) -> Result<String> {
+        self.browser
+            .open(&format!("{}/", support::okta::ORG_ORIGIN))
+            .await?;
+        let script = "const done = arguments[0]; \
+            fetch('/api/v1/sessions/me', { credentials: 'include' }).then(r => r.ok ? r.json() : {}).then(done, () => done({}))";
+        let session: Value = self.browser.run_async(script, Vec::new()).await?;
+        Ok(session["status"].as_str().unwrap_or("NONE").to_owned())
+    }
+
+    /// Closes the browser and starts it again with the same profile.
+    pub async fn restart_browser(mut self, world: &World) -> Result<Self> {
+        self.browser.close().await?;
+        self.browser = Browser::start(world, &self.name, Some(&self.host)).await?;
+        self.browser
+            .wait_for_extension()
+            .await
+            .context("after the restart")?;
+        Ok(self)
+    }
+}

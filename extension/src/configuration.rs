@@ -53,15 +53,14 @@ pub enum Source {
 }
 
 impl Managed {
-    /// Reads the JSON text of everything in managed storage.
+    /// Reads the JSON text of everything in managed storage, as the browser serialises it.
     pub fn parse(json: &str) -> Self {
-        match serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(json) {
-            Ok(members) if members.is_empty() => Self::Empty,
-            Ok(members) => match Configuration::deserialize(serde_json::Value::Object(members)) {
-                Ok(configuration) => Self::Policy(configuration),
-                Err(error) => Self::Malformed(error.to_string()),
-            },
-            Err(_) => Self::Empty,
+        if !json.starts_with('{') || json.len() <= "{}".len() {
+            return Self::Empty;
+        }
+        match serde_json::from_slice(json.as_bytes()) {
+            Ok(configuration) => Self::Policy(configuration),
+            Err(error) => Self::Malformed(error.to_string()),
         }
     }
 }

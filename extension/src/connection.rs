@@ -161,6 +161,13 @@ impl Connection {
         }
     }
 
+    /// The browser or the extension has just been started: what failed before may work now.
+    pub fn try_again(&mut self) {
+        if let Self::BackingOff { .. } | Self::GivenUp { .. } = self {
+            *self = Self::Closed;
+        }
+    }
+
     /// Whether the port should be closed now; if so, it counts as closed.
     pub fn closes_idle(&mut self, now: f64) -> bool {
         let idle = match self {
@@ -281,6 +288,18 @@ mod tests {
         );
         connection.greeted(now + day + 2_001.0, "0.1.0".into());
         assert_eq!(connection.host(), Some("0.1.0"));
+    }
+
+    #[test]
+    fn a_new_start_forgets_failures_and_disturbs_nothing_else() {
+        let mut connection = Connection::GivenUp {
+            reason: Reason::HostMissing,
+            since: T,
+        };
+        connection.try_again();
+        assert_eq!(connection.wanted(T, Wish::Routine), Next::Open);
+        connection.try_again();
+        assert_eq!(connection.wanted(T, Wish::Routine), Next::Wait);
     }
 
     #[test]

@@ -24,11 +24,10 @@ pub struct Facts<'a> {
 /// The first thing that stands in the way, or that nothing does.
 pub fn sentence(facts: &Facts<'_>) -> String {
     if let Some(left) = facts.pause_left_ms {
-        let minutes = (left / 60_000.0).ceil().max(1.0);
-        return match minutes {
-            m if m >= 2_880.0 => format!("Paused for {:.0} more days.", (m / 1_440.0).ceil()),
-            m if m >= 120.0 => format!("Paused for {:.0} more hours.", (m / 60.0).ceil()),
-            m if m >= 2.0 => format!("Paused for {m:.0} more minutes."),
+        return match crate::whole_ms(left).div_ceil(60_000) {
+            m if m >= 2_880 => format!("Paused for {} more days.", m.div_ceil(1_440)),
+            m if m >= 120 => format!("Paused for {} more hours.", m.div_ceil(60)),
+            m if m >= 2 => format!("Paused for {m} more minutes."),
             _ => "Paused for one more minute.".into(),
         };
     }

@@ -59,6 +59,7 @@ struct Worker {
     asked: Vec<ChallengeId>,
     enrolling: bool,
     saving: bool,
+    settling: bool,
     /// What the scripts were registered for.
     scripts_for: Option<String>,
     /// When this worker registered them.
@@ -94,6 +95,13 @@ impl Worker {
         self.configuration().map(Sites::of)
     }
 
+    /// The configuration names another server than the one that knows this device.
+    fn is_registered_elsewhere(&self) -> bool {
+        let server = self.configuration().map(|c| c.server_origin.as_str());
+        let known = self.registration.as_ref().map(|r| r.server.as_str());
+        known.is_some() && server.is_some() && known != server
+    }
+
     fn pause_left(&self, now: f64) -> Option<f64> {
         self.paused_until
             .map(|until| until - now)
@@ -107,14 +115,11 @@ impl Worker {
 
 /// Takes over what the storage areas hold, as JSON texts, and the background model.
 #[wasm_bindgen]
-pub fn start(session: &str, local: &str, managed: &str, model: &[u8]) -> Result<(), JsError> {
+pub fn start(session: &str, local: &str, model: &[u8]) -> Result<(), JsError> {
     let model = Model::from_bytes(model)?;
     let mut worker = Worker {
         engine: Engine::new(model),
-        sources: Sources {
-            managed: Managed::parse(managed),
-            ..Sources::default()
-        },
+        sources: Sources::default(),
         tabs: HashMap::new(),
         input_at: None,
         idle: None,
@@ -131,6 +136,7 @@ pub fn start(session: &str, local: &str, managed: &str, model: &[u8]) -> Result<
         asked: Vec::new(),
         enrolling: false,
         saving: false,
+        settling: false,
         scripts_for: None,
         scripts_at: None,
     };
@@ -150,17 +156,25 @@ pub async fn woken() {
 /// The browser or the extension has been started, installed or updated.
 #[wasm_bindgen]
 pub async fn started() {
-    with(|w| w.connection = Connection::Closed);
+    with(|w| w.connection.try_again());
     settle().await;
     scripts::run_in_open_tabs().await;
 }
 
-/// Managed storage has changed.
+/// Managed storage has changed, or has to be read: it may keep us waiting.
 #[wasm_bindgen]
 pub async fn policy_changed() {
     let managed = Managed::parse(&browser::managed().await);
-    with(|w| w.sources.managed = managed);
-    settle().await;
+    let changed = with(|w| {
+        let changed = managed != w.sources.managed;
+        w.sources.managed = managed;
+        changed
+    });
+    if changed == Some(true) {
+        settle().await;
+        // A settling that had begun before went by the old policy.
+        configuration_changed().await;
+    }
 }
 
 /// An alarm is due.
@@ -174,13 +188,19 @@ pub async fn alarm(name: String) {
 
 /// Brings configuration, content scripts and enrolment up to date; asks the host only where something is missing.
 async fn settle() {
-    if with(|w| matches!(w.sources.managed, Managed::Empty)) == Some(true) {
-        let managed = Managed::parse(&browser::managed().await);
-        with(|w| w.sources.managed = managed);
+    // Waking and starting come together; one of them is enough.
+    if with(|w| std::mem::replace(&mut w.settling, true)) != Some(false) {
+        return;
     }
+    settle_alone().await;
+    with(|w| w.settling = false);
+}
+
+async fn settle_alone() {
     let ask_host = with(|w| {
         let no_policy = matches!(w.sources.managed, Managed::Empty);
-        (no_policy && w.sources.machine == Machine::Unknown) || w.registration.is_none()
+        let unknown = w.sources.machine == Machine::Unknown && w.sources.remembered.is_none();
+        (no_policy && unknown) || w.registration.is_none()
     });
     if ask_host == Some(true) {
         // Opening the port asks for configuration and status on the way.
@@ -258,7 +278,7 @@ pub fn idle_changed(state: &str) {
 /// A message from a page's content script or from a page of the extension; gives the reply.
 #[wasm_bindgen]
 pub async fn message(text: String, sender: String) -> JsValue {
-    let Ok(sender) = serde_json::from_str::<Sender>(&sender) else {
+    let Ok(sender) = serde_json::from_slice::<Sender>(sender.as_bytes()) else {
         return JsValue::UNDEFINED;
     };
     let reply = if sender.origin.as_deref() == Some(browser::own_origin().as_str()) {
@@ -299,7 +319,7 @@ fn captured(batch: &wire::capture::Events, sender: &Sender) -> Option<String> {
             return Some(r#""stop""#.to_owned());
         }
         if let Some(left) = w.pause_left(now) {
-            return Some(format!(r#"{{"quiet":{}}}"#, left.ceil()));
+            return Some(format!(r#"{{"quiet":{}}}"#, crate::whole_ms(left)));
         }
         let signs = if w.person.is_loading() {
             w.person.put_aside(batch, now)

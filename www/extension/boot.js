@@ -2,18 +2,23 @@
 // events for listeners that appear later, and hands the events as plain values to the WebAssembly module.
 import init, * as worker from "./wasm/extension.js";
 
-const stored = (area) => area.get(null).catch(() => ({}));
+/** What an area holds, as JSON text; the worker writes text only. */
+const stored = async (area) => {
+  const members = Object.entries(await area.get(null)).filter(([, value]) => typeof value === "string");
+  return JSON.stringify(Object.fromEntries(members));
+};
 
-/** Settles when the worker's state is back; events wait for it in their order. */
+/**
+ * Settles when the worker's state is back; events wait for it in their order. Managed storage is not among it: after a
+ * start of the browser it answers only once all policies are loaded, which takes seconds.
+ */
 const ready = Promise.all([
   stored(chrome.storage.session),
   stored(chrome.storage.local),
-  stored(chrome.storage.managed),
   fetch("model.bin").then((response) => response.arrayBuffer()),
   init(),
-]).then(([session, local, managed, model]) => {
-  const text = JSON.stringify;
-  worker.start(text(session), text(local), text(managed), new Uint8Array(model));
+]).then(([session, local, model]) => {
+  worker.start(session, local, new Uint8Array(model));
 });
 
 const report = (error) => console.error("Tacit:", String(error));
@@ -71,3 +76,4 @@ on(chrome.storage.onChanged, (_changes, area) => {
 
 // Each wake settles what is due: configuration, registration of the scripts, enrolment.
 ready.then(() => worker.woken()).catch(report);
+ready.then(() => worker.policy_changed()).catch(report);

@@ -91,7 +91,7 @@ async fn once(question: Question, sender: &Sender) -> Result<(), Reason> {
             reason,
         };
         let proof = Proof::BodyFor(&question.nonce);
-        let _: Result<serde_json::Value, _> = server::post(FAILURES, &failure, proof).await;
+        let _: Result<serde::de::IgnoredAny, _> = server::post(FAILURES, &failure, proof).await;
         if reason == Reason::ServerUnreachable {
             with(|w| w.asked.retain(|asked| *asked != question.challenge));
         }

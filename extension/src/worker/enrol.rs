@@ -28,7 +28,7 @@ pub const HEARTBEAT_ALARM: &str = "heartbeat";
 pub async fn installation() -> Result<(Thumbprint, Jwk), Reason> {
     let text = browser::installation_key().await;
     let jwk: Jwk = text
-        .and_then(|text| serde_json::from_str(&text).ok())
+        .and_then(|text| serde_json::from_slice(text.as_bytes()).ok())
         .ok_or(Reason::KeystoreFailed)?;
     let thumbprint = digest::thumbprint(&jwk).ok_or(Reason::KeystoreFailed)?;
     with(|w| w.installation = Some(thumbprint.clone()));
@@ -53,7 +53,8 @@ pub async fn keep_up() {
         Some(registered) => {
             // The browser may have evicted the key: then this is another installation.
             if let Ok((installation, _)) = installation().await
-                && installation.as_str() != registered.installation
+                && (installation.as_str() != registered.installation
+                    || with(|w| w.is_registered_elsewhere()) == Some(true))
             {
                 let _ = register(Wish::Routine).await;
             }

@@ -145,7 +145,7 @@ async fn greet() -> Result<(), Reason> {
     });
     let result = result.map(drop);
     if result.is_err() {
-        hang_up(|line| line.port.take());
+        hang_up();
     }
     for waiting in LINE.with_borrow_mut(|line| std::mem::take(&mut line.opening)) {
         let _ = waiting.send(result);
@@ -159,8 +159,7 @@ async fn greet() -> Result<(), Reason> {
 
 async fn hello() -> Result<String, Reason> {
     status_changed();
-    LINE.with_borrow_mut(|line| line.port.take())
-        .map(browser::Port::close);
+    hang_up();
     let port =
         browser::Port::open(NAME, received, disconnected).map_err(|()| Reason::HostMissing)?;
     LINE.with_borrow_mut(|line| line.port = Some(port));
@@ -270,9 +269,11 @@ fn everybody_hears(reason: Reason) {
     }
 }
 
-fn hang_up(take: impl FnOnce(&mut Line) -> Option<browser::Port>) {
-    if let Some(port) = LINE.with_borrow_mut(take) {
+/// Closes the port; whoever still waits for it hears so.
+fn hang_up() {
+    if let Some(port) = LINE.with_borrow_mut(|line| line.port.take()) {
         port.close();
+        everybody_hears(Reason::HostFailed);
     }
 }
 
@@ -287,7 +288,7 @@ fn close_when_idle() {
             })
             .unwrap_or((false, true));
             if closes {
-                hang_up(|line| line.port.take());
+                hang_up();
             }
             if closes || gone {
                 return;

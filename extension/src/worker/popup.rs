@@ -3,14 +3,17 @@
 use super::{enrol, host, person, server, store, with};
 use crate::{
     browser,
+    challenge::Registration,
     configuration::{Managed, Source},
     connection::Wish,
     summary::{self, Facts},
 };
-use serde_json::json;
+use serde::Serialize;
 use wire::{
-    popup::{Request, RequestBody, Response, ResponseBody, State, Step},
+    id::{Origin, UserName},
+    popup::{Decision, Request, RequestBody, Response, ResponseBody, State, Step, Stored},
     reason::Reason,
+    statement::Learning,
     version::{self, V},
 };
 
@@ -92,35 +95,51 @@ fn export() -> ResponseBody {
             reason: Reason::PolicyStepUp,
         };
     }
-    let everything = with(|w| {
-        let templates: Vec<_> = w
-            .person
-            .stored()
-            .iter()
-            .map(|stored| {
-                let sealed = w.person.sealed(&stored.user).map(wire::b64::encode);
-                json!({"user": stored.user, "sealed": sealed})
-            })
-            .collect();
-        json!({
-            "exported_at": browser::now(),
-            "extension": browser::version(),
-            "server": w.configuration().map(|c| &c.server_origin),
-            "registration": w.registration,
-            "person": w.person.user(),
-            "learning": w.learning,
-            "templates": templates,
-            "decisions": w.decisions,
-            "paused_until": w.paused_until,
-            "last_input_at": w.input_at,
-            "last_ordinary_factor_at": w.confirmed_at,
+    let json = with(|w| {
+        let stored = w.person.stored();
+        let template = |stored: &Stored| SealedTemplate {
+            sealed: w.person.sealed(&stored.user).map(wire::b64::encode),
+            user: stored.user.clone(),
+        };
+        store::text(&Everything {
+            exported_at: browser::now(),
+            extension: browser::version(),
+            server: w.configuration().map(|c| &c.server_origin),
+            registration: w.registration.as_ref(),
+            person: w.person.user(),
+            learning: &w.learning,
+            templates: stored.iter().map(template).collect(),
+            decisions: w.decisions.list(),
+            paused_until: w.paused_until,
+            last_input_at: w.input_at,
+            last_ordinary_factor_at: w.confirmed_at,
         })
     });
     ResponseBody::Exported {
-        json: everything
-            .map(|json| format!("{json:#}"))
-            .unwrap_or_default(),
+        json: json.unwrap_or_default(),
     }
+}
+
+/// What an export holds.
+#[derive(Serialize)]
+struct Everything<'a> {
+    exported_at: f64,
+    extension: String,
+    server: Option<&'a Origin>,
+    registration: Option<&'a Registration>,
+    person: Option<&'a UserName>,
+    learning: &'a [Learning],
+    templates: Vec<SealedTemplate>,
+    decisions: &'a [Decision],
+    paused_until: Option<f64>,
+    last_input_at: Option<f64>,
+    last_ordinary_factor_at: Option<f64>,
+}
+
+#[derive(Serialize)]
+struct SealedTemplate {
+    user: UserName,
+    sealed: Option<String>,
 }
 
 async fn delete() -> ResponseBody {
@@ -235,7 +254,7 @@ async fn diagnose() -> Vec<Step> {
     let input = with(|w| w.input_at).flatten();
     step(
         "capture",
-        match input.map(|at| (browser::now() - at) / 1000.0) {
+        match input.map(|at| crate::whole_ms(browser::now() - at) / 1000) {
             Some(age) => Ok(format!("The last key or movement on a page was {age:.0} s ago.")),
             None => Err("No page has reported a key or movement since the browser started. Type on any page.".into()),
         },

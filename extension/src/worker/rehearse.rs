@@ -26,7 +26,7 @@ struct Day {
 
 /// Replays the days, each of which ends with a confirmation and a lock; gives the reply.
 pub async fn rehearse(text: &str) -> Option<String> {
-    let Ok(Rehearse { user, days }) = serde_json::from_str(text) else {
+    let Ok(Rehearse { user, days }) = serde_json::from_slice(text.as_bytes()) else {
         return None;
     };
     person::hold(&user).await;

@@ -3,7 +3,7 @@
 use super::{Worker, person, with};
 use crate::browser;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use serde_json::{Map, Value};
+use std::collections::HashMap;
 use wire::{b64, id::UserName};
 
 /// Rolling state besides the engine's and the tabs'.
@@ -33,16 +33,13 @@ pub fn restore(w: &mut Worker, session: &str, local: &str) {
     w.decisions = value(&local, DECISIONS).unwrap_or_default();
     w.paused_until = value(&local, PAUSED_UNTIL);
     w.learning = value(&local, LEARNING).unwrap_or_default();
-    let state = session
-        .get(ENGINE)
-        .and_then(Value::as_str)
-        .and_then(b64::decode);
+    let state = session.get(ENGINE).and_then(|text| b64::decode(text));
     let person: Option<UserName> = value(&local, PERSON);
     let sealed = local
         .iter()
         .filter_map(|(key, text)| {
             let user = UserName::new(key.strip_prefix(TEMPLATE)?).ok()?;
-            Some((user, b64::decode(text.as_str()?)?))
+            Some((user, b64::decode(text)?))
         })
         .collect();
     person::restore(w, person, sealed, state);
@@ -127,17 +124,17 @@ pub fn text(value: &impl Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
 
-fn members(json: &str) -> Map<String, Value> {
-    serde_json::from_str(json).unwrap_or_default()
+fn members(json: &str) -> HashMap<String, String> {
+    serde_json::from_slice(json.as_bytes()).unwrap_or_default()
 }
 
-fn value<T: DeserializeOwned>(members: &Map<String, Value>, key: &str) -> Option<T> {
+fn value<T: DeserializeOwned>(members: &HashMap<String, String>, key: &str) -> Option<T> {
     read(members.get(key)?)
 }
 
 /// What another version of the extension wrote may not fit: then it is as if it were not there.
-fn read<T: DeserializeOwned>(text: &Value) -> Option<T> {
-    serde_json::from_str(text.as_str()?).ok()
+fn read<T: DeserializeOwned>(text: &str) -> Option<T> {
+    serde_json::from_slice(text.as_bytes()).ok()
 }
 
 pub const REGISTRATION: &str = "registration";

@@ -155,14 +155,13 @@ impl Config {
         })?;
         let mut config = Config::from_toml(&text)?;
         let folder = path.parent().unwrap_or(Path::new(""));
-        for file in [
+        let files = [
             &mut config.tls_cert,
             &mut config.tls_key,
             &mut config.idp.certificate,
-        ] {
-            if let Some(relative) = file {
-                *relative = folder.join(&*relative);
-            }
+        ];
+        for file in files.into_iter().flatten() {
+            *file = folder.join(&*file);
         }
         Ok(config)
     }

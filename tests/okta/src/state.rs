@@ -413,6 +413,15 @@ impl State {
             amr,
             transaction,
         };
+        if self.sessions.len() >= MAX_SESSIONS {
+            let oldest = self
+                .sessions
+                .iter()
+                .min_by_key(|(_, session)| session.expires_at);
+            if let Some(key) = oldest.map(|(key, _)| *key) {
+                self.sessions.remove(&key);
+            }
+        }
         self.sessions.insert(ids::hash(&cookie), session.clone());
         (cookie, session)
     }
@@ -507,6 +516,7 @@ fn lifetime(config: &Config) -> Millis {
 const PAGE_LIFETIME: Millis = 60 * 60 * 1000;
 const SESSION_LIFETIME: Millis = 2 * 60 * 60 * 1000;
 const MAX_TRANSACTIONS: usize = 5000;
+const MAX_SESSIONS: usize = 5000;
 const REQUESTS_PER_TRANSACTION: usize = 20;
 
 #[cfg(test)]

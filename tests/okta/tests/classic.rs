@@ -256,6 +256,33 @@ async fn a_response_is_good_once() {
     assert_eq!(other.session(&stand).await.status, StatusCode::NOT_FOUND);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_equal_responses_at_the_same_moment_one_counts() {
+    let stand = std::sync::Arc::new(Stand::enrolled(Pipeline::Classic).await);
+    let sent = Browser::new().leave_for_idp(&stand, "ann@acme.test").await;
+    let response = ResponseSpec::at_start(&stand, &sent).sign();
+    let tasks: Vec<_> = (0..20)
+        .map(|_| {
+            let (stand, sent, response) = (
+                std::sync::Arc::clone(&stand),
+                sent.clone(),
+                response.clone(),
+            );
+            tokio::spawn(async move {
+                Browser::new()
+                    .return_from_idp(&stand, &sent, &response)
+                    .await
+                    .status
+            })
+        })
+        .collect();
+    let mut accepted = 0;
+    for task in tasks {
+        accepted += usize::from(task.await.unwrap() == StatusCode::FOUND);
+    }
+    assert_eq!(accepted, 1);
+}
+
 #[tokio::test]
 async fn each_trip_has_its_own_request_and_an_older_one_still_counts() {
     let stand = Stand::enrolled(Pipeline::Classic).await;

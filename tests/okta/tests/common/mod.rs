@@ -232,9 +232,10 @@ impl Browser {
             .await
             .unwrap();
         self.keep_cookies(&origin, &response);
+        let (parts, body) = response.into_parts();
         let header_text = |name| {
-            response
-                .headers()
+            parts
+                .headers
                 .get(name)
                 .and_then(|v| v.to_str().ok())
                 .map(str::to_owned)
@@ -246,16 +247,15 @@ impl Browser {
                 to
             }
         });
-        let links = response.headers().get_all(header::LINK).iter();
+        let links = parts.headers.get_all(header::LINK).iter();
         let links = links
             .map(|link| link.to_str().unwrap().to_owned())
             .collect();
         let content_type = header_text(header::CONTENT_TYPE).unwrap_or_default();
-        let status = response.status();
-        let body = to_bytes(response.into_body(), 1 << 20).await.unwrap();
+        let body = to_bytes(body, 1 << 20).await.unwrap();
         let body = String::from_utf8(body.to_vec()).unwrap();
         Page {
-            status,
+            status: parts.status,
             location,
             links,
             content_type,

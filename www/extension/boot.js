@@ -16,7 +16,7 @@ const ready = Promise.all([
   stored(chrome.storage.session),
   stored(chrome.storage.local),
   fetch("model.bin").then((response) => response.arrayBuffer()),
-  init(),
+  init({ module_or_path: "wasm/extension_bg.wasm" }),
 ]).then(([session, local, model]) => {
   worker.start(session, local, new Uint8Array(model));
 });

@@ -80,7 +80,29 @@ pub fn xmlsec1_accepts(xml: &str, element: &str, certificate: &str) -> Result<bo
     }
 }
 
-/// A new folder below the build folder, one for each call.
+/// `template` with the signature of the element `element` filled in by `xmlsec1` with the PEM `key`.
+pub fn xmlsec1_signed(template: &str, element: &str, key: &str) -> Result<String> {
+    let folder = unique_folder()?;
+    let (document, key_file) = (folder.join("template.xml"), folder.join("key.pem"));
+    fs::write(&document, template)?;
+    fs::write(&key_file, key)?;
+    let output = Command::new("xmlsec1")
+        .args(["--sign", "--privkey-pem"])
+        .arg(&key_file)
+        .args(["--id-attr:ID", element])
+        .arg(&document)
+        .output()
+        .context("starting xmlsec1: is it installed?")?;
+    fs::remove_dir_all(&folder)?;
+    ensure!(
+        output.status.success(),
+        "xmlsec1 did not sign: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Ok(String::from_utf8(output.stdout)?)
+}
+
+/// A new folder for temporary files, one for each call.
 fn unique_folder() -> Result<PathBuf> {
     use std::sync::atomic::{AtomicU32, Ordering};
     static COUNT: AtomicU32 = AtomicU32::new(0);

@@ -28,14 +28,20 @@ pub const MAX_SKEW_MS: i64 = 2 * 60 * 1000;
 pub const VALUE_BYTES: usize = 256;
 
 /// A request as it came in. Nothing of it can be read before [`Self::verify`].
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct UnverifiedAuthnRequest {
     xml: String,
     relay_state: Option<String>,
     binding: Binding,
 }
 
-#[derive(Debug, Clone)]
+impl std::fmt::Debug for UnverifiedAuthnRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "UnverifiedAuthnRequest({} bytes)", self.xml.len())
+    }
+}
+
+#[derive(Clone)]
 enum Binding {
     Post,
     Redirect(Option<QuerySignature>),

@@ -1,16 +1,23 @@
 //! Exclusive canonical XML 1.0 without comments, of one element and what is in it.
 
-use super::write::{attribute_value, text};
+use super::{
+    write::{attribute_value, text},
+    xml::DOCUMENT_BYTES,
+};
 use roxmltree::{Attribute, Node};
 use std::collections::BTreeMap;
 
-/// The canonical form of `element` without the child subtree `omitted`. `inclusive` are the prefixes of an
-/// `InclusiveNamespaces` list, with an empty string for the default namespace.
+/// One canonical form, in bytes. It can be longer than its source: a namespace that is declared once, far outside, is
+/// rendered on each element that is the first to use it.
+pub(super) const CANONICAL_BYTES: usize = 4 * DOCUMENT_BYTES;
+
+/// The canonical form of `element` without the child subtree `omitted`; `None` if it is over [`CANONICAL_BYTES`].
+/// `inclusive` are the prefixes of an `InclusiveNamespaces` list, with an empty string for the default namespace.
 pub(super) fn canonical(
     element: Node<'_, '_>,
     omitted: Option<Node<'_, '_>>,
     inclusive: &[&str],
-) -> String {
+) -> Option<String> {
     let mut canonical = Canonical {
         out: String::new(),
         rendered: Vec::new(),
@@ -18,7 +25,7 @@ pub(super) fn canonical(
         inclusive,
     };
     canonical.element(element);
-    canonical.out
+    (canonical.out.len() <= CANONICAL_BYTES).then_some(canonical.out)
 }
 
 struct Canonical<'a, 'i, 'l> {
@@ -32,6 +39,9 @@ struct Canonical<'a, 'i, 'l> {
 impl<'a, 'i> Canonical<'a, 'i, '_> {
     /// Recursion is bounded by [`super::xml::DEPTH`].
     fn element(&mut self, element: Node<'a, 'i>) {
+        if self.out.len() > CANONICAL_BYTES {
+            return;
+        }
         let outer = self.rendered.len();
         let name = qualified_name(element);
         self.out.push('<');
@@ -148,7 +158,10 @@ mod tests {
             .descendants()
             .find(|n| n.tag_name().name() == name)
             .unwrap();
-        assert_eq!(canonical(element, None, inclusive), expected);
+        assert_eq!(
+            canonical(element, None, inclusive).as_deref(),
+            Some(expected)
+        );
     }
 
     #[test]
@@ -205,6 +218,15 @@ mod tests {
             &[],
             "<a>&lt;&gt;&amp;\"'\n&#xD;z</a>",
         );
+    }
+
+    #[test]
+    fn a_long_namespace_used_by_many_does_not_fill_the_memory() {
+        let long = "u".repeat(30_000);
+        let children = "<p:b/>".repeat(400);
+        let source = format!(r#"<a xmlns:p="{long}">{children}</a>"#);
+        let document = Document::parse(&source).unwrap();
+        assert_eq!(canonical(document.root_element(), None, &[]), None);
     }
 
     #[test]

@@ -1,4 +1,9 @@
 //! An X.509 certificate as SAML uses it: a wrapper around a public key that metadata vouches for.
+//!
+//! ```
+//! use standards::saml::certificate::{Certificate, CertificateError};
+//! assert_eq!(Certificate::from_base64("AAAA"), Err(CertificateError::NotACertificate));
+//! ```
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use ring::signature::{RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};

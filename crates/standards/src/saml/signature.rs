@@ -57,6 +57,9 @@ pub enum SignatureError {
     /// Signature value or digest is not base64.
     #[error("the signature value or digest is not base64")]
     NotBase64,
+    /// Over the bound of a canonical form: a namespace is long, and many elements use it.
+    #[error("the canonical form of what was signed is too long")]
+    TooLong,
     /// The document is not what was digested.
     #[error("the document was changed after it was signed")]
     Digest,
@@ -89,11 +92,13 @@ pub(super) fn verify_enveloped(
         return Err(SignatureError::NoCertificate);
     }
     // The cheap test first: a changed document costs a hash and no RSA operation.
-    let signed = canonical(root, Some(signature), &reference.inclusive);
+    let signed =
+        canonical(root, Some(signature), &reference.inclusive).ok_or(SignatureError::TooLong)?;
     if digest(&ring::digest::SHA256, signed.as_bytes()).as_ref() != reference.digest {
         return Err(SignatureError::Digest);
     }
-    let message = canonical(signed_info, None, &reference.signed_info_inclusive);
+    let message = canonical(signed_info, None, &reference.signed_info_inclusive)
+        .ok_or(SignatureError::TooLong)?;
     let value = decode(value)?;
     certificates
         .iter()

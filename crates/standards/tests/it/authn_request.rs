@@ -465,6 +465,21 @@ fn signatures_of_any_other_shape_are_refused_each_for_its_own_reason() {
 }
 
 #[test]
+fn a_request_that_grows_in_canonical_form_is_refused() {
+    let children = "<p:b></p:b>".repeat(400);
+    let long = format!(
+        r#"<saml2p:Extensions xmlns:p="{}">{children}</saml2p:Extensions>"#,
+        "u".repeat(20_000)
+    );
+    let xml = signed(&request()).replacen(
+        "</saml2p:AuthnRequest>",
+        &format!("{long}</saml2p:AuthnRequest>"),
+        1,
+    );
+    assert_eq!(receive_post(&posted(&xml)), Err(E::Signature(S::TooLong)));
+}
+
+#[test]
 fn two_references_are_refused() {
     let signature = Signature::default().over(&request());
     let at = signature.find("<ds:Reference").unwrap();

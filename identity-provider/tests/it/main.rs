@@ -1,0 +1,10 @@
+//! Real requests through the router, and every store function, each on SQLite and on PostgreSQL. A machine without
+//! PostgreSQL fails these tests; none is skipped.
+
+mod answers;
+mod attacks;
+mod enrolment;
+mod operations;
+mod requests;
+mod store;
+mod support;

@@ -63,6 +63,7 @@ mod response;
 mod server;
 mod state;
 mod system_log;
+mod transaction;
 mod xml;
 mod xmlsec;
 

@@ -1,4 +1,4 @@
-//! The extension: compiled, bound to JavaScript, optimised, laid out as a folder and packed as a CRX.
+//! The extension: compiled, bound to JavaScript, laid out as a folder and packed as a CRX.
 
 use crate::setup::wasm;
 use crate::{crx, run, step};
@@ -41,7 +41,7 @@ pub fn build(variant: Variant) -> Result<Built> {
         run::root().join(MODEL),
         run::root().join(KEY),
     ]);
-    let wanted = run::fingerprint(&inputs, "layout 1")?;
+    let wanted = run::fingerprint(&inputs, "layout 2")?;
     let stamp = run::target().join(format!("{}.sha256", variant.name()));
     if folder.is_dir() && std::fs::read_to_string(&stamp).is_ok_and(|done| done == wanted) {
         step::already(&format!("{} folder", variant.name()));
@@ -130,33 +130,8 @@ fn lay_out(variant: Variant, module: &Path, folder: &Path) -> Result<()> {
         .remove_producers_section(true)
         .web(true)
         .and_then(|bindgen| bindgen.typescript(false).generate(folder.join("wasm")))
-        .context("binding the module to JavaScript")?;
-    optimise(&folder.join("wasm/extension_bg.wasm"))
-}
-
-fn optimise(module: &Path) -> Result<()> {
-    if !run::exists("wasm-opt") {
-        eprintln!("  wasm-opt is not installed: the module stays larger than it could be");
-        return Ok(());
-    }
-    let smaller = module.with_extension("opt");
-    let done = run::check_quietly(
-        run::command("wasm-opt")
-            .args([
-                "-Os",
-                "--all-features",
-                "--strip-debug",
-                "--strip-producers",
-                "-o",
-            ])
-            .arg(&smaller)
-            .arg(module),
-    );
-    match done {
-        Ok(()) => std::fs::rename(&smaller, module)?,
-        Err(why) => eprintln!("  the module stays as the compiler made it: {why:#}"),
-    }
-    Ok(())
+        .context("binding the module to JavaScript")
+    // No wasm-opt here: Debian's (binaryen 108) breaks the export of the function table, and gains next to nothing.
 }
 
 /// Packs and signs `folder` into the file `packed`, and writes the update manifest beside it. The URL in the manifest is

@@ -4,16 +4,17 @@
 use crate::account;
 use crate::bindings::{Binding as BindingRecord, Bindings};
 use crate::data::DataFolder;
-use crate::keystore::{self, Chosen, Keys};
+use crate::keystore::{self, Chosen, Keys, KeystoreError};
 use crate::posture::Posture;
 use crate::refusal::Refusal;
 use crate::settings::{ExtensionId, Settings, SettingsError};
-use crate::statements::{self, Own};
+use crate::statements::{self, Own, SignError, Statement};
 use ring::rand::{SecureRandom, SystemRandom};
 use serde::Deserialize;
 use std::cell::Cell;
+use std::rc::Rc;
 use std::time::{SystemTime, UNIX_EPOCH};
-use tokio::sync::OnceCell;
+use tokio::sync::{Mutex, OnceCell};
 use wire::b64;
 use wire::host::{Fault, Request, RequestBody, Response, ResponseBody};
 use wire::id::{Origin, Thumbprint, UserName};
@@ -34,7 +35,8 @@ pub struct Host {
     random: SystemRandom,
     data: OnceCell<DataFolder>,
     store: OnceCell<Chosen>,
-    keys: OnceCell<Keys>,
+    /// Held while they are loaded or made, so that this happens once.
+    keys: Mutex<Option<Rc<Keys>>>,
     posture: Posture,
 }
 
@@ -48,7 +50,7 @@ impl Host {
             random: SystemRandom::new(),
             data: OnceCell::new(),
             store: OnceCell::new(),
-            keys: OnceCell::new(),
+            keys: Mutex::new(None),
             posture: Posture::default(),
         }
     }
@@ -121,7 +123,7 @@ impl Host {
                     protection_class: self.protection_class().await?,
                     os_account: account::name(),
                 };
-                signed(statements::sign(&claims, keys).await)
+                self.sign(&claims, keys).await
             }
             RequestBody::RecordBinding { user } => {
                 let keys = self.keys().await?;
@@ -137,13 +139,13 @@ impl Host {
                 let aud = self.check_origin(&request.origin)?;
                 let keys = self.keys().await?;
                 let own = Own {
-                    sub: self.binding(keys, &request.subject).await?.user,
+                    sub: self.binding(&keys, &request.subject).await?.user,
                     aud,
                     iat: now(),
                     protection_class: self.protection_class().await?,
                 };
-                let claims = statements::answer(*request, own, keys)?;
-                signed(statements::sign(&claims, keys).await)
+                let claims = statements::answer(*request, own, &keys)?;
+                self.sign(&claims, keys).await
             }
             RequestBody::Heartbeat {
                 installation,
@@ -153,7 +155,7 @@ impl Host {
             RequestBody::Seal { user, plain } => {
                 check_length("plain", plain.len(), limits::TEMPLATE)?;
                 let keys = self.keys().await?;
-                let binding = self.binding(keys, &user).await?;
+                let binding = self.binding(&keys, &user).await?;
                 let sealed = keys
                     .sealing
                     .seal(
@@ -169,7 +171,7 @@ impl Host {
             RequestBody::Unseal { user, sealed } => {
                 check_length("sealed", sealed.len(), limits::TEMPLATE + SEAL_OVERHEAD)?;
                 let keys = self.keys().await?;
-                let binding = self.binding(keys, &user).await?;
+                let binding = self.binding(&keys, &user).await?;
                 let plain =
                     keys.sealing
                         .unseal(&keys.device, &binding.user, &binding.salt, &sealed)?;
@@ -231,7 +233,7 @@ impl Host {
             os_account: account::name(),
             posture: self.posture.current().await,
         };
-        signed(statements::sign(&claims, keys).await)
+        self.sign(&claims, keys).await
     }
 
     /// Learning states of people who are not on record here are left out: a heartbeat speaks for this device alone.
@@ -261,7 +263,7 @@ impl Host {
             learning,
             posture: self.posture.current().await,
         };
-        signed(statements::sign(&claims, keys).await)
+        self.sign(&claims, keys).await
     }
 
     fn check_caller(&self) -> Result<(), Refusal> {
@@ -322,34 +324,65 @@ impl Host {
     }
 
     /// The device's keys, perhaps made by another process meanwhile.
-    async fn keys(&self) -> Result<&Keys, Refusal> {
-        let load = async {
-            let store = &self.store().await?.store;
-            store.load().await?.ok_or_else(|| {
-                Refusal::new(
-                    Fault::NoKey,
-                    "there is no device key yet: ensure_device_key makes one",
-                )
-            })
-        };
-        self.keys.get_or_try_init(|| load).await
+    async fn keys(&self) -> Result<Rc<Keys>, Refusal> {
+        let mut keys = self.keys.lock().await;
+        if let Some(keys) = &*keys {
+            return Ok(Rc::clone(keys));
+        }
+        let store = &self.store().await?.store;
+        let loaded = store.load().await?.ok_or_else(|| {
+            let message = "there is no device key yet: ensure_device_key makes one";
+            Refusal::new(Fault::NoKey, message)
+        })?;
+        Ok(Rc::clone(keys.insert(Rc::new(loaded))))
     }
 
     /// One process at a time looks once more and then makes the keys.
-    async fn create_keys(&self) -> Result<&Keys, Refusal> {
-        let create = async {
-            let data = self.data().await?;
-            let store = &self.store().await?.store;
-            let _lock = data.lock()?;
-            if let Some(keys) = store.load().await? {
-                return Ok(keys);
+    async fn create_keys(&self) -> Result<Rc<Keys>, Refusal> {
+        let mut keys = self.keys.lock().await;
+        if let Some(keys) = &*keys {
+            return Ok(Rc::clone(keys));
+        }
+        let data = self.data().await?;
+        let store = &self.store().await?.store;
+        let _lock = data.lock()?;
+        let made = match store.load().await? {
+            Some(keys) => keys,
+            None => {
+                let made = store.create().await?;
+                keystore::record(store.kind(), data)?;
+                tracing::info!(keystore = store.kind().name(), "made a device key");
+                made
             }
-            let keys = store.create().await?;
-            keystore::record(store.kind(), data)?;
-            tracing::info!(keystore = store.kind().name(), "made a device key");
-            Ok::<_, Refusal>(keys)
         };
-        self.keys.get_or_try_init(|| create).await
+        Ok(Rc::clone(keys.insert(Rc::new(made))))
+    }
+
+    /// Signs; if the store fails, opens it again and tries once more: a chip that was reset has forgotten what was
+    /// loaded. A store that does not answer at all is not waited for twice.
+    async fn sign<S: Statement>(
+        &self,
+        claims: &S,
+        keys: Rc<Keys>,
+    ) -> Result<ResponseBody, Refusal> {
+        let error = match statements::sign(claims, &keys).await {
+            Ok(statement) => return Ok(ResponseBody::Signed { statement }),
+            Err(SignError::Keystore(error)) => error,
+            Err(error) => return Err(error.into()),
+        };
+        tracing::warn!(%error, "the key store failed; opening it again");
+        let device = keys.device.clone();
+        drop(keys);
+        *self.keys.lock().await = None;
+        if matches!(error, KeystoreError::TpmTimeout) {
+            return Err(error.into());
+        }
+        let keys = self.keys().await?;
+        if keys.device != device {
+            return Err(error.into());
+        }
+        let statement = statements::sign(claims, &keys).await?;
+        Ok(ResponseBody::Signed { statement })
     }
 
     async fn binding(&self, keys: &Keys, user: &UserName) -> Result<BindingRecord, Refusal> {
@@ -361,10 +394,6 @@ impl Host {
             )
         })
     }
-}
-
-fn signed(statement: Result<String, Refusal>) -> Result<ResponseBody, Refusal> {
-    statement.map(|statement| ResponseBody::Signed { statement })
 }
 
 fn check_length(member: &str, length: usize, limit: usize) -> Result<(), Refusal> {

@@ -115,6 +115,7 @@ fn main() -> anyhow::Result<ExitCode> {
 /// Native messaging until the browser closes the pipe.
 fn speak(config: &Path, caller: &str) -> anyhow::Result<ExitCode> {
     let output = take_stdout().context("taking standard output")?;
+    hide_memory();
     let settings = Settings::load(config);
     let idle = settings
         .as_ref()
@@ -220,6 +221,17 @@ fn is_root() -> bool {
 fn is_root() -> bool {
     false
 }
+
+/// Keys of the weaker stores are in this process's memory: no core dump, and no other program of this user may read it.
+#[cfg(target_os = "linux")]
+fn hide_memory() {
+    use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+    // A kernel that refuses leaves things as they are for every program.
+    let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+}
+
+#[cfg(not(target_os = "linux"))]
+fn hide_memory() {}
 
 /// A private copy of standard output for frames. Whatever else writes there, as a C library's log may, goes to standard
 /// error from now on.

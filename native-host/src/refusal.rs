@@ -5,6 +5,7 @@ use crate::data::DataError;
 use crate::keystore::KeystoreError;
 use crate::sealing::NotUnsealed;
 use crate::settings::SettingsError;
+use crate::statements::SignError;
 use wire::host::{Fault, ResponseBody};
 use wire::limits;
 use wire::version;
@@ -63,6 +64,15 @@ impl From<KeystoreError> for Refusal {
             _ => Fault::Keystore,
         };
         Self::new(fault, error.to_string())
+    }
+}
+
+impl From<SignError> for Refusal {
+    fn from(error: SignError) -> Self {
+        match error {
+            SignError::TooLong => Self::malformed(error.to_string()),
+            SignError::Keystore(error) => error.into(),
+        }
     }
 }
 

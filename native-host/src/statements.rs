@@ -1,6 +1,6 @@
 //! The statements that the device key signs, built from typed and bounded fields. Nothing else is ever signed.
 
-use crate::keystore::Keys;
+use crate::keystore::{Keys, KeystoreError};
 use crate::refusal::Refusal;
 use serde::Serialize;
 use wire::host::{AnswerRequest, Fault};
@@ -71,8 +71,19 @@ pub fn answer(request: AnswerRequest, own: Own, keys: &Keys) -> Result<Answer, R
     })
 }
 
+/// Why a statement was not signed.
+#[derive(Debug, thiserror::Error)]
+pub enum SignError {
+    /// Over [`limits::JWS`].
+    #[error("the statement would be over {} bytes", limits::JWS)]
+    TooLong,
+    /// The key store.
+    #[error(transparent)]
+    Keystore(#[from] KeystoreError),
+}
+
 /// The compact JWS of `claims`, signed by the device key.
-pub async fn sign<S: Statement>(claims: &S, keys: &Keys) -> Result<String, Refusal> {
+pub async fn sign<S: Statement>(claims: &S, keys: &Keys) -> Result<String, SignError> {
     let header = Header {
         alg: Alg::ES256,
         typ: S::TYP.into(),
@@ -81,10 +92,7 @@ pub async fn sign<S: Statement>(claims: &S, keys: &Keys) -> Result<String, Refus
     let input = jws::signing_input(&header, claims);
     // The signature is 86 characters and a dot.
     if input.len() + 87 > limits::JWS {
-        return Err(Refusal::malformed(format!(
-            "the statement would be over {} bytes",
-            limits::JWS
-        )));
+        return Err(SignError::TooLong);
     }
     let signature = keys.signer.sign(input.as_bytes()).await?;
     Ok(jws::compact(&input, &signature))

@@ -64,6 +64,19 @@ fn a_tpm_keeps_the_key_across_restarts_of_host_and_machine() {
 }
 
 #[test]
+fn a_tpm_that_was_reset_under_a_running_host_costs_nothing() {
+    let machine = machine();
+    let tpm = SwTpm::start(&machine.root);
+    machine.configure(&machine_with(&tpm));
+    let mut host = machine.greeted();
+    let (_, jwk) = host.device_key();
+    host.bind(ANN);
+    host.signed(answer(ANN));
+    let _tpm = tpm.restart();
+    let _: Answer = verified(&host.signed(answer(ANN)), ANSWER_TYP, &jwk);
+}
+
+#[test]
 fn a_key_of_another_tpm_is_named_as_such_and_not_replaced() {
     let machine = machine();
     let tpm = SwTpm::start(&machine.root);
@@ -202,8 +215,7 @@ fn a_tpm_whose_owner_has_a_password_is_named_with_its_repair() {
 
 #[test]
 fn a_tpm_that_is_missing_or_forbidden_is_named_with_its_repair() {
-    use std::os::unix::fs::{PermissionsExt, chown};
-    use std::os::unix::process::CommandExt;
+    use std::os::unix::fs::PermissionsExt;
     let machine = machine();
     let device = machine.root.join("tpmrm0");
     machine.configure(&format!(
@@ -222,22 +234,7 @@ fn a_tpm_that_is_missing_or_forbidden_is_named_with_its_repair() {
 
     std::fs::write(&device, b"").unwrap();
     std::fs::set_permissions(&device, std::fs::Permissions::from_mode(0o000)).unwrap();
-    let mut command = machine.command();
-    command.arg(format!("chrome-extension://{ALLOWED}/"));
-    let is_root = std::fs::metadata("/proc/self")
-        .is_ok_and(|about| std::os::unix::fs::MetadataExt::uid(&about) == 0);
-    if is_root {
-        // Root may open everything; nobody may not.
-        const NOBODY: u32 = 65534;
-        std::fs::create_dir_all(machine.data()).unwrap();
-        chown(machine.data(), Some(NOBODY), Some(NOBODY)).unwrap();
-        let program = machine.root.join("tacit-host");
-        std::fs::copy(env!("CARGO_BIN_EXE_tacit-host"), &program).unwrap();
-        let mut as_nobody = std::process::Command::new(program);
-        as_nobody.args(command.get_args()).uid(NOBODY).gid(NOBODY);
-        command = as_nobody;
-    }
-    let mut host = Host::spawn(command);
+    let mut host = machine.start_unprivileged();
     host.greet();
     let message = refused(&mut host);
     assert!(message.contains("group tss"), "{message}");

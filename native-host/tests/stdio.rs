@@ -665,6 +665,18 @@ fn keys_and_records_are_for_their_user_alone() {
     }
 }
 
+#[test]
+fn no_other_program_of_the_same_user_may_read_the_keys_in_memory() {
+    use std::os::unix::fs::MetadataExt;
+    let machine = Machine::new(SOFTWARE);
+    let mut host = machine.start_unprivileged();
+    host.greet();
+    host.device_key();
+    // What a user may not look into belongs to root in /proc.
+    let memory = std::fs::metadata(format!("/proc/{}/mem", host.id())).unwrap();
+    assert_eq!(memory.uid(), 0);
+}
+
 fn contains_bytes(haystack: &[u8], needle: &[u8]) -> bool {
     haystack.windows(needle.len()).any(|part| part == needle)
 }

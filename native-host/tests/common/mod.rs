@@ -90,6 +90,25 @@ impl Machine {
         Host::spawn(command)
     }
 
+    /// A host that runs as an ordinary user, even if the test runs as root: root may do everything.
+    pub fn start_unprivileged(&self) -> Host {
+        use std::os::unix::fs::{MetadataExt, chown};
+        use std::os::unix::process::CommandExt;
+        const NOBODY: u32 = 65534;
+        if self.root.metadata().unwrap().uid() != 0 {
+            return self.start();
+        }
+        std::fs::create_dir_all(self.data()).unwrap();
+        chown(self.data(), Some(NOBODY), Some(NOBODY)).unwrap();
+        let copy = self.root.join("tacit-host");
+        std::fs::copy(program(), &copy).unwrap();
+        let mut command = Command::new(copy);
+        command.arg("--config").arg(self.config());
+        command.arg(format!("chrome-extension://{ALLOWED}/"));
+        command.uid(NOBODY).gid(NOBODY);
+        Host::spawn(command)
+    }
+
     /// A host that has been greeted.
     pub fn greeted(&self) -> Host {
         let mut host = self.start();

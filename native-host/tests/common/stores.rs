@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// A TPM 2.0 in a process.
 pub struct SwTpm {
@@ -18,9 +18,12 @@ pub struct SwTpm {
 impl SwTpm {
     /// Starts on the state in `folder`, which is made if need be.
     pub fn start(folder: &Path) -> Self {
+        Self::start_at(folder, free_port_pair())
+    }
+
+    fn start_at(folder: &Path, port: u16) -> Self {
         let state = folder.join("tpm");
         std::fs::create_dir_all(&state).unwrap();
-        let port = free_port_pair();
         let child = Command::new("swtpm")
             .args(["socket", "--tpm2", "--flags", "not-need-init,startup-clear"])
             .args(["--tpmstate", &format!("dir={}", state.display())])
@@ -42,31 +45,22 @@ impl SwTpm {
         format!("swtpm:host=127.0.0.1,port={}", self.port)
     }
 
-    /// One TPM command, as bytes.
-    pub fn command(&self, command: &[u8]) -> Vec<u8> {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream.write_all(command).unwrap();
-        let mut response = vec![0; 4096];
-        let n = stream.read(&mut response).unwrap();
-        response.truncate(n);
-        response
-    }
-
     /// As a machine that shuts down in order and starts again.
     pub fn restart(self) -> Self {
         let folder = self.state.parent().unwrap().to_owned();
+        let port = self.port;
         drop(self);
-        Self::start(&folder)
+        Self::start_at(&folder, port)
     }
 }
 
 impl Drop for SwTpm {
     /// TPM2_Shutdown(CLEAR) first: a TPM that is switched off without it counts that as an attack.
     fn drop(&mut self) {
+        // A host that is still connected keeps the only place, and then there is nobody to tell.
         let shutdown = [0x80, 0x01, 0, 0, 0, 12, 0, 0, 1, 0x45, 0, 0];
         if let Ok(mut stream) = TcpStream::connect(("127.0.0.1", self.port)) {
-            let _ = stream.set_read_timeout(Some(PATIENCE));
+            let _ = stream.set_read_timeout(Some(Duration::from_millis(500)));
             let _ = stream.write_all(&shutdown);
             let _ = stream.read(&mut [0; 64]);
         }

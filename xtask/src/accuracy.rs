@@ -35,25 +35,41 @@ pub struct Args {
 /// Runs the command.
 pub fn run(args: Args) -> Result<()> {
     if !corpus::is_development(&args.background) {
-        bail!("--background must be the development part: {} has no balabit_train.csv.xz", args.background.display());
+        bail!(
+            "--background must be the development part: {} has no balabit_train.csv.xz",
+            args.background.display()
+        );
     }
-    if corpus::is_development(&args.evaluate) && args.evaluate.canonicalize()? != args.background.canonicalize()? {
+    if corpus::is_development(&args.evaluate)
+        && args.evaluate.canonicalize()? != args.background.canonicalize()?
+    {
         bail!("the development part is its own background");
     }
-    std::fs::create_dir_all(&args.out).with_context(|| format!("creating {}", args.out.display()))?;
+    std::fs::create_dir_all(&args.out)
+        .with_context(|| format!("creating {}", args.out.display()))?;
     let mut parts = protocol::Parts::new(&args.background, &args.evaluate);
     for name in &args.protocols {
         let began = Instant::now();
-        let scores = parts.run(name).with_context(|| format!("protocol {name}"))?;
+        let scores = parts
+            .run(name)
+            .with_context(|| format!("protocol {name}"))?;
         let file = args.out.join(format!("{name}.csv"));
         let mut text = String::from("claimed,actual,window,score\n");
         for claim in &scores {
             use std::fmt::Write as _;
             // Writing to a string cannot fail.
-            let _ = writeln!(text, "{},{},{},{:.6}", claim.claimed, claim.actual, claim.window, claim.score);
+            let _ = writeln!(
+                text,
+                "{},{},{},{:.6}",
+                claim.claimed, claim.actual, claim.window, claim.score
+            );
         }
         std::fs::write(&file, text).with_context(|| format!("writing {}", file.display()))?;
-        println!("{name}: {} scores, {:.1} s", scores.len(), began.elapsed().as_secs_f64());
+        println!(
+            "{name}: {} scores, {:.1} s",
+            scores.len(),
+            began.elapsed().as_secs_f64()
+        );
     }
     Ok(())
 }

@@ -42,27 +42,52 @@ pub struct Args {
 pub fn run(args: Args) -> Result<()> {
     let typists = corpus::typing(&args.data, "monaco_free_text")?;
     let movers = corpus::pointer(&args.data)?;
-    ensure!(TYPISTS.iter().all(|t| typists.iter().any(|(name, _)| name == t)), "a typist to leave out is missing");
-    ensure!(MOVERS.iter().all(|m| movers.iter().any(|(name, _)| name == m)), "a mouse user to leave out is missing");
+    ensure!(
+        TYPISTS
+            .iter()
+            .all(|t| typists.iter().any(|(name, _)| name == t)),
+        "a typist to leave out is missing"
+    );
+    ensure!(
+        MOVERS
+            .iter()
+            .all(|m| movers.iter().any(|(name, _)| name == m)),
+        "a mouse user to leave out is missing"
+    );
     if let Some(folder) = &args.recordings {
         recordings::write(&typists, &movers, folder)?;
     }
     let typists: Vec<Vec<Vec<Row>>> = typists
         .iter()
         .filter(|(name, _)| !TYPISTS.contains(&name.as_str()))
-        .map(|(_, sessions)| sessions.iter().map(|(_, keystrokes)| rows(keystrokes)).collect())
+        .map(|(_, sessions)| {
+            sessions
+                .iter()
+                .map(|(_, keystrokes)| rows(keystrokes))
+                .collect()
+        })
         .collect();
-    let session = |person: &corpus::Moved, name: &str| actions(person.get(name).map_or(&[][..], Vec::as_slice));
+    let session = |person: &corpus::Moved, name: &str| {
+        actions(person.get(name).map_or(&[][..], Vec::as_slice))
+    };
     let movers: Vec<_> = movers
         .iter()
         .filter(|(name, _)| !MOVERS.contains(&name.as_str()))
         .map(|(_, person)| (session(person, "3min"), session(person, "1min")))
         .collect();
-    println!("training on {} typists and {} mouse users", typists.len(), movers.len());
+    println!(
+        "training on {} typists and {} mouse users",
+        typists.len(),
+        movers.len()
+    );
     let typing = TypingModel::train(&typists, GALLERY, TYPING_RIVALS);
     let pointing = PointingModel::train(&movers, POINTING_RIVALS);
     let bytes = model_bytes(VERSION, &typing, &pointing);
-    ensure!(bytes.len() <= LARGEST, "the model has {} bytes, more than {LARGEST}", bytes.len());
+    ensure!(
+        bytes.len() <= LARGEST,
+        "the model has {} bytes, more than {LARGEST}",
+        bytes.len()
+    );
     biometrics::Model::from_bytes(&bytes).context("reading the model back")?;
     std::fs::write(&args.out, &bytes).with_context(|| format!("writing {}", args.out.display()))?;
     println!("{}: {} bytes", args.out.display(), bytes.len());

@@ -31,7 +31,7 @@ impl Calibration {
         let (Some(first), Some(last)) = (self.knots.first(), self.knots.last()) else {
             return 0.0;
         };
-        if !(amount > 0.0) || !score.is_finite() {
+        if amount.is_nan() || amount <= 0.0 || !score.is_finite() {
             return 0.0;
         }
         let value = |knot: &Knot| f64::from(knot.slope) * score + f64::from(knot.offset);

@@ -9,6 +9,8 @@ mod event;
 mod explain;
 mod keyboard;
 mod model;
+#[cfg(feature = "parity")]
+mod parity;
 mod pointer;
 mod template;
 #[cfg(feature = "train")]
@@ -20,4 +22,6 @@ pub use engine::{Engine, StateError, Targets};
 pub use event::{Event, EventKind};
 pub use explain::words;
 pub use model::{Model, ModelError};
+#[cfg(feature = "parity")]
+pub use parity::parity_fixture;
 pub use template::TemplateError;

@@ -105,6 +105,7 @@ fn typing(from: &mut Reader<'_>) -> Result<Typing, Fault> {
     Ok(Typing {
         population,
         cohort,
+        weight: from.f32s(10.0)?,
         calibration: calibration(from)?,
     })
 }

@@ -6,7 +6,7 @@ use crate::pointer::{Action, COMPONENTS, FEATURES, PointerModel, Pointing};
 use libm::exp2;
 
 /// Keystrokes after which a keystroke weighs half.
-const HALF_KEYS: f64 = 120.0;
+const HALF_KEYS: f64 = 200.0;
 /// Actions after which an action weighs half.
 const HALF_ACTIONS: f64 = 60.0;
 /// Time after which evidence weighs half, in ms.
@@ -152,9 +152,12 @@ impl Trust {
         let mut rivals: Vec<f32> = self
             .key_rivals
             .iter()
-            .map(|rival| rival.score(&self.key_number))
+            .map(|rival| rival.score(&self.key_number, &typing.weight))
             .collect();
-        let score = typing.normalised(self.keys.score(&self.key_number), &mut rivals);
+        let score = typing.normalised(
+            self.keys.score(&self.key_number, &typing.weight),
+            &mut rivals,
+        );
         let keys = Typing::amount(&self.key_number) * fade;
         let per_action = 1.0 / self.pointer_number.max(1.0);
         let mut rivals: Vec<f32> = self

@@ -21,7 +21,9 @@ pub fn is_development(part: &Path) -> bool {
 pub fn typing(part: &Path, name: &str) -> Result<Vec<(String, Typed)>> {
     let mut people: BTreeMap<String, BTreeMap<u32, Vec<Keystroke>>> = BTreeMap::new();
     lines(part, name, |columns: &[&str]| {
-        let [user, session, rest @ ..] = columns else { return None };
+        let [user, session, rest @ ..] = columns else {
+            return None;
+        };
         // A key name may itself hold commas or quotes; the last two columns never do.
         let (hold, rest) = rest.split_last()?;
         let (at, key) = rest.split_last()?;
@@ -30,7 +32,12 @@ pub fn typing(part: &Path, name: &str) -> Result<Vec<(String, Typed)>> {
             at: at.parse().ok()?,
             hold: hold.parse().ok()?,
         };
-        people.entry((*user).to_owned()).or_default().entry(session.parse().ok()?).or_default().push(keystroke);
+        people
+            .entry((*user).to_owned())
+            .or_default()
+            .entry(session.parse().ok()?)
+            .or_default()
+            .push(keystroke);
         Some(())
     })?;
     Ok(people
@@ -48,15 +55,26 @@ pub fn typing(part: &Path, name: &str) -> Result<Vec<(String, Typed)>> {
 pub fn pointer(part: &Path) -> Result<Vec<(String, Moved)>> {
     let mut people: BTreeMap<String, Moved> = BTreeMap::new();
     lines(part, "sapimouse", |columns: &[&str]| {
-        let &[user, session, dt, event, x, y] = columns else { return None };
-        let samples = people.entry(user.to_owned()).or_default().entry(session.to_owned()).or_default();
+        let &[user, session, dt, event, x, y] = columns else {
+            return None;
+        };
+        let samples = people
+            .entry(user.to_owned())
+            .or_default()
+            .entry(session.to_owned())
+            .or_default();
         let before = samples.last().map_or(0.0, |sample: &Sample| sample.at);
         let kind = match event.parse::<u32>().ok()? % 10 {
             1 => SampleKind::Press,
             2 => SampleKind::Release,
             _ => SampleKind::Move,
         };
-        samples.push(Sample { at: before + dt.parse::<f64>().ok()?, x: x.parse().ok()?, y: y.parse().ok()?, kind });
+        samples.push(Sample {
+            at: before + dt.parse::<f64>().ok()?,
+            x: x.parse().ok()?,
+            y: y.parse().ok()?,
+            kind,
+        });
         Some(())
     })?;
     Ok(people.into_iter().collect())
@@ -70,7 +88,13 @@ fn lines(part: &Path, name: &str, mut take: impl FnMut(&[&str]) -> Option<()>) -
     for (number, line) in reader.lines().enumerate().skip(1) {
         let line = line.with_context(|| format!("reading {}", path.display()))?;
         let columns: Vec<&str> = line.split(',').collect();
-        take(&columns).with_context(|| format!("{}, line {}: unexpected {line:?}", path.display(), number + 1))?;
+        take(&columns).with_context(|| {
+            format!(
+                "{}, line {}: unexpected {line:?}",
+                path.display(),
+                number + 1
+            )
+        })?;
     }
     Ok(())
 }
@@ -78,7 +102,9 @@ fn lines(part: &Path, name: &str, mut take: impl FnMut(&[&str]) -> Option<()>) -
 /// The legacy key code of a key name; Aalto has the codes themselves, Monaco and social have names.
 pub fn key_code(name: &str) -> u8 {
     let name = name.strip_prefix("key.").unwrap_or(name);
-    if name.len() > 1 && let Ok(code) = name.parse::<u32>() {
+    if name.len() > 1
+        && let Ok(code) = name.parse::<u32>()
+    {
         return u8::try_from(code).unwrap_or(0);
     }
     match name.as_bytes() {
@@ -125,6 +151,9 @@ pub fn key_code(name: &str) -> u8 {
         ")" => b'0',
         _ if name.contains('\'') && name.contains(',') => 188,
         _ if name.contains('\'') || name == "quote" => 222,
-        _ => name.strip_prefix("numpad_").and_then(|n| n.parse::<u8>().ok()).map_or(0, |n| 96u8.saturating_add(n)),
+        _ => name
+            .strip_prefix("numpad_")
+            .and_then(|n| n.parse::<u8>().ok())
+            .map_or(0, |n| 96u8.saturating_add(n)),
     }
 }

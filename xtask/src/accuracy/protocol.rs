@@ -2,7 +2,9 @@
 
 use super::corpus::{self, is_development};
 use anyhow::{Result, bail};
-use biometrics::train::{Keystroke, Moved, Mover, PointingModel, Row, Sample, TypingModel, Typist, actions, rows};
+use biometrics::train::{
+    Keystroke, Moved, Mover, PointingModel, Row, Sample, TypingModel, Typist, actions, rows,
+};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -53,13 +55,28 @@ struct Cut {
 
 impl Parts {
     pub fn new(background: &Path, evaluate: &Path) -> Self {
-        Self { background: background.into(), evaluate: evaluate.into(), typing: HashMap::new() }
+        Self {
+            background: background.into(),
+            evaluate: evaluate.into(),
+            typing: HashMap::new(),
+        }
     }
 
     pub fn run(&mut self, protocol: &str) -> Result<Vec<Claim>> {
-        let number = |text: &str| text.get(1..).and_then(|n| n.parse::<usize>().ok()).filter(|n| *n > 0);
+        let number = |text: &str| {
+            text.get(1..)
+                .and_then(|n| n.parse::<usize>().ok())
+                .filter(|n| *n > 0)
+        };
         let parts: Vec<&str> = protocol.split('-').collect();
-        let cut = |file, gallery, keys| Cut { file, gallery, keys, at_most: None, queries: None, followers: None };
+        let cut = |file, gallery, keys| Cut {
+            file,
+            gallery,
+            keys,
+            at_most: None,
+            queries: None,
+            followers: None,
+        };
         match *parts.as_slice() {
             ["aalto", "typenet", "g5"] => self.typing(&Cut {
                 queries: Some(10..15),
@@ -95,9 +112,19 @@ impl Parts {
         }
         let people = &self.typing[&(self.evaluate.clone(), file)];
         if !is_development(&self.evaluate) {
-            return Ok(vec![(people.clone(), self.typing[&(self.background.clone(), file)].clone())]);
+            return Ok(vec![(
+                people.clone(),
+                self.typing[&(self.background.clone(), file)].clone(),
+            )]);
         }
-        let half = |first: usize| people.iter().skip(first).step_by(2).cloned().collect::<Vec<_>>();
+        let half = |first: usize| {
+            people
+                .iter()
+                .skip(first)
+                .step_by(2)
+                .cloned()
+                .collect::<Vec<_>>()
+        };
         let (even, odd) = (half(0), half(1));
         Ok(match file {
             "aalto2k" => vec![(odd, even)],
@@ -109,14 +136,24 @@ impl Parts {
         let mut claims = Vec::new();
         for (people, background) in self.groups(cut.file)? {
             let model = train(&background, cut.gallery);
-            let typists: Vec<Typist> = people.iter().map(|(_, s)| enrol(&model, s, cut.gallery)).collect();
+            let typists: Vec<Typist> = people
+                .iter()
+                .map(|(_, s)| enrol(&model, s, cut.gallery))
+                .collect();
             let windows = cut.windows(&people);
-            let reach = cut.followers.map_or(people.len(), |f| people.len().min(f + 1));
+            let reach = cut
+                .followers
+                .map_or(people.len(), |f| people.len().min(f + 1));
             let all = people.len();
-            let who = |owner: usize| (0..reach).map(|step| (owner + step) % all).collect::<Vec<_>>();
+            let who = |owner: usize| {
+                (0..reach)
+                    .map(|step| (owner + step) % all)
+                    .collect::<Vec<_>>()
+            };
             let names: Vec<&String> = people.iter().map(|(name, _)| name).collect();
             let scores = in_parallel("scoring typing", &windows, |window| {
-                let claimed: Vec<&Typist> = who(window.owner).iter().map(|&i| &typists[i]).collect();
+                let claimed: Vec<&Typist> =
+                    who(window.owner).iter().map(|&i| &typists[i]).collect();
                 model.llr(&window.rows, &claimed)
             });
             claims.extend(named(&names, &windows, &scores, |window| who(window.owner)));
@@ -139,7 +176,9 @@ impl Parts {
         let (model, movers, windows) = pointing(&people, &background, seconds);
         let everyone: Vec<usize> = (0..people.len()).collect();
         let claimed: Vec<&Mover> = movers.iter().collect();
-        let scores = in_parallel("scoring pointer", &windows, |window| model.llr(&window.rows, &claimed));
+        let scores = in_parallel("scoring pointer", &windows, |window| {
+            model.llr(&window.rows, &claimed)
+        });
         let names: Vec<&String> = people.iter().map(|(name, _)| name).collect();
         Ok(named(&names, &windows, &scores, |_| everyone.clone()))
     }
@@ -152,23 +191,39 @@ impl Parts {
         let (people, background) = self.movers()?;
         let (pointing, movers, moved) = pointing(&people, &background, 60);
         let model = train(&typing_background, 5);
-        let cut = Cut { file: "aalto2k", gallery: 5, keys: 100, at_most: Some(5), queries: None, followers: None };
+        let cut = Cut {
+            file: "aalto2k",
+            gallery: 5,
+            keys: 100,
+            at_most: Some(5),
+            queries: None,
+            followers: None,
+        };
         let typed = cut.windows(&typists);
-        let pairs: Vec<(usize, &Window<Row>, &Window<(f64, Moved)>)> = (0..typists.len().min(people.len()))
-            .filter_map(|i| {
-                let typed = typed.iter().find(|w| w.owner == i && w.number == 0)?;
-                let moved = moved.iter().find(|w| w.owner == i && w.number == 0)?;
-                Some((i, typed, moved))
-            })
+        let pairs: Vec<(usize, &Window<Row>, &Window<(f64, Moved)>)> =
+            (0..typists.len().min(people.len()))
+                .filter_map(|i| {
+                    let typed = typed.iter().find(|w| w.owner == i && w.number == 0)?;
+                    let moved = moved.iter().find(|w| w.owner == i && w.number == 0)?;
+                    Some((i, typed, moved))
+                })
+                .collect();
+        let enrolled: Vec<Typist> = pairs
+            .iter()
+            .map(|&(i, ..)| enrol(&model, &typists[i].1, 5))
             .collect();
-        let enrolled: Vec<Typist> = pairs.iter().map(|&(i, ..)| enrol(&model, &typists[i].1, 5)).collect();
-        let (keys, hands): (Vec<&Typist>, Vec<&Mover>) =
-            (enrolled.iter().collect(), pairs.iter().map(|&(i, ..)| &movers[i]).collect());
+        let (keys, hands): (Vec<&Typist>, Vec<&Mover>) = (
+            enrolled.iter().collect(),
+            pairs.iter().map(|&(i, ..)| &movers[i]).collect(),
+        );
         let name = |i: usize| format!("{}+{}", typists[i].0, people[i].0);
         Ok(pairs
             .iter()
             .flat_map(|&(actual, typed, moved)| {
-                let both = model.llr(&typed.rows, &keys).into_iter().zip(pointing.llr(&moved.rows, &hands));
+                let both = model
+                    .llr(&typed.rows, &keys)
+                    .into_iter()
+                    .zip(pointing.llr(&moved.rows, &hands));
                 pairs
                     .iter()
                     .zip(both)
@@ -192,21 +247,34 @@ impl Cut {
                 for (session, keystrokes) in sessions.iter().filter(|(s, _)| queries.contains(s)) {
                     let mut rows = rows(keystrokes);
                     rows.truncate(self.keys);
-                    windows.push(Window { owner, number: *session, rows });
+                    windows.push(Window {
+                        owner,
+                        number: *session,
+                        rows,
+                    });
                 }
                 continue;
             }
-            let rest: Vec<Row> =
-                sessions.iter().filter(|(s, _)| *s >= self.gallery).flat_map(|(_, k)| rows(k)).collect();
+            let rest: Vec<Row> = sessions
+                .iter()
+                .filter(|(s, _)| *s >= self.gallery)
+                .flat_map(|(_, k)| rows(k))
+                .collect();
             let count = rest.len() / self.keys;
             let numbers: Vec<usize> = match self.at_most {
-                Some(most) if count > most => (0..most).map(|j| j * (count - 1) / (most - 1)).collect(),
+                Some(most) if count > most => {
+                    (0..most).map(|j| j * (count - 1) / (most - 1)).collect()
+                }
                 _ => (0..count).collect(),
             };
             for k in numbers {
                 let mut rows = rest[k * self.keys..(k + 1) * self.keys].to_vec();
                 rows[0] = rows[0].first();
-                windows.push(Window { owner, number: k as u32, rows });
+                windows.push(Window {
+                    owner,
+                    number: k as u32,
+                    rows,
+                });
             }
         }
         windows
@@ -215,12 +283,19 @@ impl Cut {
 
 /// A background model of typing.
 pub fn train(people: &[(String, corpus::Typed)], gallery: u32) -> TypingModel {
-    let people: Vec<Vec<Vec<Row>>> = people.iter().map(|(_, s)| s.iter().map(|(_, k)| rows(k)).collect()).collect();
+    let people: Vec<Vec<Vec<Row>>> = people
+        .iter()
+        .map(|(_, s)| s.iter().map(|(_, k)| rows(k)).collect())
+        .collect();
     TypingModel::train(&people, gallery as usize, COHORT)
 }
 
 fn enrol(model: &TypingModel, sessions: &[(u32, Vec<Keystroke>)], gallery: u32) -> Typist {
-    let own: Vec<Row> = sessions.iter().filter(|(s, _)| *s < gallery).flat_map(|(_, k)| rows(k)).collect();
+    let own: Vec<Row> = sessions
+        .iter()
+        .filter(|(s, _)| *s < gallery)
+        .flat_map(|(_, k)| rows(k))
+        .collect();
     model.enrol(&own)
 }
 
@@ -231,18 +306,35 @@ fn session(person: &corpus::Moved, name: &str) -> Vec<(f64, Moved)> {
 type Pointed = (PointingModel, Vec<Mover>, Vec<Window<(f64, Moved)>>);
 
 fn pointing(people: &Movers, background: &Movers, seconds: usize) -> Pointed {
-    let background: Vec<_> = background.iter().map(|(_, p)| (session(p, "3min"), session(p, "1min"))).collect();
+    let background: Vec<_> = background
+        .iter()
+        .map(|(_, p)| (session(p, "3min"), session(p, "1min")))
+        .collect();
     let model = PointingModel::train(&background, COHORT);
-    let movers = people.iter().map(|(_, p)| model.enrol(&session(p, "3min"))).collect();
+    let movers = people
+        .iter()
+        .map(|(_, p)| model.enrol(&session(p, "3min")))
+        .collect();
     let mut windows = Vec::new();
     for (owner, (_, person)) in people.iter().enumerate() {
         let samples = person.get("1min").map_or(&[][..], Vec::as_slice);
         for k in 0..60 / seconds {
             let span = (1_000 * seconds * k) as f64..(1_000 * seconds * (k + 1)) as f64;
-            let own: Vec<Sample> = samples.iter().filter(|s| span.contains(&s.at)).copied().collect();
-            let moves = own.iter().filter(|s| s.kind == biometrics::train::SampleKind::Move).count();
+            let own: Vec<Sample> = samples
+                .iter()
+                .filter(|s| span.contains(&s.at))
+                .copied()
+                .collect();
+            let moves = own
+                .iter()
+                .filter(|s| s.kind == biometrics::train::SampleKind::Move)
+                .count();
             if moves >= FEWEST_MOVES {
-                windows.push(Window { owner, number: k as u32, rows: actions(&own) });
+                windows.push(Window {
+                    owner,
+                    number: k as u32,
+                    rows: actions(&own),
+                });
             }
         }
     }
@@ -256,12 +348,15 @@ fn named<T>(
     who: impl Fn(&Window<T>) -> Vec<usize>,
 ) -> Vec<Claim> {
     let claims = windows.iter().zip(scores).flat_map(|(window, scores)| {
-        who(window).into_iter().zip(scores).map(|(i, &score)| Claim {
-            claimed: names[i].clone(),
-            actual: names[window.owner].clone(),
-            window: window.number,
-            score,
-        })
+        who(window)
+            .into_iter()
+            .zip(scores)
+            .map(|(i, &score)| Claim {
+                claimed: names[i].clone(),
+                actual: names[window.owner].clone(),
+                window: window.number,
+                score,
+            })
     });
     claims.collect()
 }
@@ -274,14 +369,18 @@ fn in_parallel<T: Sync>(
 ) -> Vec<Vec<f64>> {
     let style = ProgressStyle::with_template("{msg} [{bar:40}] {pos}/{len} {eta}").ok();
     let bar = ProgressBar::new(windows.len() as u64).with_message(title);
-    let bar = style.map_or(bar.clone(), |style| bar.with_style(style.progress_chars("=> ")));
+    let bar = style.map_or(bar.clone(), |style| {
+        bar.with_style(style.progress_chars("=> "))
+    });
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let next = AtomicUsize::new(0);
     let work = || {
         let mut done = Vec::new();
         loop {
             let i = next.fetch_add(1, Ordering::Relaxed);
-            let Some(window) = windows.get(i) else { break done };
+            let Some(window) = windows.get(i) else {
+                break done;
+            };
             done.push((i, score(window)));
             bar.inc(1);
         }

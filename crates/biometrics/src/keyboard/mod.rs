@@ -13,7 +13,9 @@ mod typing;
 pub(crate) use model::{KeyEvidence, KeyModel};
 pub(crate) use norm::{KeyNorm, Shift};
 pub(crate) use population::Population;
-pub(crate) use strokes::{Stroke, Strokes, Timing, timings_of};
+#[cfg(feature = "train")]
+pub(crate) use strokes::{Stroke, timings_of};
+pub(crate) use strokes::{Strokes, Timing};
 
 pub(crate) use typing::Typing;
 

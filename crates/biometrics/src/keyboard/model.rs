@@ -79,16 +79,23 @@ pub(crate) struct KeyEvidence {
 }
 
 impl KeyEvidence {
-    #[inline]
-    pub(crate) fn add(&mut self, kind: u8, ratio: f32) {
-        self.sum[usize::from(kind)] += ratio;
+    /// The mean contribution of each kind of timing.
+    pub(crate) fn means(&self, number: &[f32; KINDS]) -> [f32; KINDS] {
+        std::array::from_fn(|k| {
+            if number[k] > 0.0 {
+                self.sum[k] / number[k].max(1.0)
+            } else {
+                0.0
+            }
+        })
     }
 
-    /// The sum over kinds of the mean contribution.
-    pub(crate) fn score(&self, number: &[f32; KINDS]) -> f32 {
-        (0..KINDS)
-            .filter(|&k| number[k] > 0.0)
-            .map(|k| self.sum[k] / number[k].max(1.0))
+    /// The weighted sum of these means.
+    pub(crate) fn score(&self, number: &[f32; KINDS], weight: &[f32; KINDS]) -> f32 {
+        self.means(number)
+            .iter()
+            .zip(weight)
+            .map(|(mean, weight)| mean * weight)
             .sum()
     }
 }

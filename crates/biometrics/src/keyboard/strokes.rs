@@ -62,6 +62,7 @@ fn pair_of(before: &Stroke, stroke: &Stroke) -> Option<[Timing; 3]> {
 }
 
 /// All timings of a stroke that is complete, given the one before it if they belong together.
+#[cfg(feature = "train")]
 pub(crate) fn timings_of(before: Option<&Stroke>, stroke: &Stroke, mut sink: impl FnMut(Timing)) {
     if let Some(hold) = hold_of(stroke) {
         sink(hold);

@@ -11,6 +11,8 @@ const FLOOR: f32 = 0.05;
 pub(crate) struct Typing {
     pub population: Population,
     pub cohort: Vec<KeyModel>,
+    /// How much each kind of timing counts; four in sum.
+    pub weight: [f32; KINDS],
     pub calibration: Calibration,
 }
 

@@ -89,13 +89,10 @@ impl Actions {
         finished.or(clicked)
     }
 
-    /// Time passes without events. An action that a pause has ended by now is returned.
-    pub(crate) fn settle(&mut self, now: f64) -> Option<Action> {
-        if self.frames > 0 && now - self.latest > PAUSE {
-            self.close(None)
-        } else {
-            None
-        }
+    /// Nothing follows. The action that was going on is returned.
+    #[cfg(feature = "train")]
+    pub(crate) fn finish(&mut self) -> Option<Action> {
+        self.close(None)
     }
 
     fn place(&mut self, t: f64, x: f32, y: f32) -> Option<Action> {
@@ -176,7 +173,7 @@ fn describe(x: &[f32], y: &[f32], held: Option<f64>, rest: f64) -> Option<[f32; 
             still += 1;
         }
     }
-    if !(length >= SHORTEST && length < 1e6) {
+    if !(SHORTEST..1e6).contains(&length) {
         return None;
     }
     let speed = &mut speed[..steps];

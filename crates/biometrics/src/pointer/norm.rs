@@ -42,11 +42,16 @@ impl PointerNorm {
     }
 
     pub(crate) fn add(&mut self, posterior: &[f32; COMPONENTS], point: &Point, lasted: f32) {
-        for c in 0..COMPONENTS {
-            self.count[c] += posterior[c];
-            for d in 0..FEATURES {
-                self.sum[c][d] += posterior[c] * point[d];
-            }
+        for ((count, sum), share) in self
+            .count
+            .iter_mut()
+            .zip(self.sum.iter_mut())
+            .zip(posterior)
+        {
+            *count += share;
+            sum.iter_mut()
+                .zip(point)
+                .for_each(|(sum, value)| *sum += share * value);
         }
         self.actions = self.actions.saturating_add(1);
         self.lasted += lasted;

@@ -13,6 +13,12 @@ const AMOUNTS: [usize; 5] = [15, 30, 60, 120, 200];
 const FOLDS: usize = 3;
 /// Windows per person and amount, and other people per window, that calibrate.
 const WINDOWS: usize = 24;
+/// From so many people in a fold on, fewer windows of each suffice.
+const MANY: usize = 60;
+const FEW_WINDOWS: usize = 3;
+/// Which of the amounts the weights of the kinds are learned on, and the ridge that draws them together.
+const WEIGHED_BY: usize = 2;
+const RIDGE: f64 = 0.3;
 const OTHERS: usize = 40;
 
 /// One recorded keystroke.
@@ -76,34 +82,39 @@ pub struct TypingModel {
 #[derive(Debug, Clone)]
 pub struct Typist(KeyModel);
 
-/// A window, prepared for scoring by many models.
-struct Prepared {
-    timings: Vec<(Timing, f32)>,
-    number: [f32; KINDS],
+/// One window against several people: mean contributions per kind of timing, of the rivals and of each claim.
+struct Trial {
+    rivals: Vec<[f32; KINDS]>,
+    claims: Vec<([f32; KINDS], bool)>,
 }
 
 impl TypingModel {
     /// From people, each a list of sessions. Rivals are the first `cohort` people, enrolled on their first `gallery`
-    /// sessions; the calibration leaves people out in folds.
+    /// sessions; weights and calibration come from folds of people who are left out.
     pub fn train(people: &[Vec<Vec<Row>>], gallery: usize, cohort: usize) -> TypingModel {
         let mut model = uncalibrated(people, gallery, cohort);
-        let mut claims: Vec<Vec<Claim>> = AMOUNTS.iter().map(|_| Vec::new()).collect();
+        let mut trials: Vec<Vec<Trial>> = AMOUNTS.iter().map(|_| Vec::new()).collect();
         for fold in 0..FOLDS {
-            let (held, rest): (Vec<_>, Vec<_>) = people
-                .iter()
-                .cloned()
-                .enumerate()
-                .partition(|(i, _)| i % FOLDS == fold);
-            let rest: Vec<_> = rest.into_iter().map(|(_, person)| person).collect();
-            let background = uncalibrated(&rest, gallery, cohort);
-            background.claims(&held, gallery, &mut claims);
+            let is_held = |i: &usize| i % FOLDS == fold;
+            let pick = |held: bool| (0..people.len()).filter(move |i| is_held(i) == held);
+            let held: Vec<&Vec<Vec<Row>>> = pick(true).map(|i| &people[i]).collect();
+            let rest: Vec<Vec<Vec<Row>>> = pick(false).map(|i| people[i].clone()).collect();
+            uncalibrated(&rest, gallery, cohort).trials(&held, gallery, &mut trials);
         }
+        let typing = &mut model.typing;
+        typing.weight = weights(&trials[WEIGHED_BY], people.len());
         let knots = AMOUNTS
             .iter()
-            .zip(&claims)
-            .filter_map(|(&amount, claims)| fit(claims, amount as f32))
+            .zip(&trials)
+            .filter_map(|(&amount, trials)| {
+                let claims: Vec<Claim> = trials
+                    .iter()
+                    .flat_map(|trial| trial.normalised(typing))
+                    .collect();
+                fit(&claims, amount as f32)
+            })
             .collect();
-        model.typing.calibration = Calibration { knots };
+        typing.calibration = Calibration { knots };
         model
     }
 
@@ -114,80 +125,117 @@ impl TypingModel {
 
     /// Calibrated log-likelihood ratios of one window for several people, without the engine's bound.
     pub fn llr(&self, window: &[Row], typists: &[&Typist]) -> Vec<f64> {
-        let calibration = &self.typing.calibration;
-        let scores = self.score(window, typists);
-        scores
-            .into_iter()
-            .map(|score| calibration.unbounded(score, window.len() as f64))
-            .collect()
-    }
-
-    /// Normalised scores of one window for several people.
-    pub fn score(&self, window: &[Row], typists: &[&Typist]) -> Vec<f64> {
-        let window = self.prepare(window);
-        let rivals: Vec<f32> = self
-            .typing
-            .cohort
+        let claims = typists
             .iter()
-            .map(|model| window.score(model))
-            .collect();
-        let mut order = rivals.clone();
-        typists
-            .iter()
-            .map(|typist| {
-                order.copy_from_slice(&rivals);
-                f64::from(self.typing.normalised(window.score(&typist.0), &mut order))
+            .map(|typist| (*typist, false))
+            .collect::<Vec<_>>();
+        self.trial(window, &claims)
+            .normalised(&self.typing)
+            .map(|claim| {
+                self.typing
+                    .calibration
+                    .unbounded(f64::from(claim.score), window.len() as f64)
             })
             .collect()
     }
 
-    fn prepare(&self, window: &[Row]) -> Prepared {
+    fn trial(&self, window: &[Row], claims: &[(&Typist, bool)]) -> Trial {
         let mut number = [0.0; KINDS];
-        let mut timings = Vec::with_capacity(window.len() * KINDS);
+        let mut timings: Vec<(Timing, f32)> = Vec::with_capacity(window.len() * KINDS);
         for timing in window.iter().flat_map(Row::timings) {
             number[usize::from(timing.kind)] += 1.0;
             timings.push((timing, self.typing.population.distance(timing)));
         }
-        Prepared { timings, number }
+        let means = |model: &KeyModel| {
+            let mut evidence = KeyEvidence::default();
+            for &(timing, anyone) in &timings {
+                evidence.sum[usize::from(timing.kind)] += model.ratio(timing, anyone);
+            }
+            evidence.means(&number)
+        };
+        Trial {
+            rivals: self.typing.cohort.iter().map(means).collect(),
+            claims: claims
+                .iter()
+                .map(|(typist, genuine)| (means(&typist.0), *genuine))
+                .collect(),
+        }
     }
 
-    fn claims(&self, people: &[(usize, Vec<Vec<Row>>)], gallery: usize, claims: &mut [Vec<Claim>]) {
+    fn trials(&self, people: &[&Vec<Vec<Row>>], gallery: usize, trials: &mut [Vec<Trial>]) {
+        let gallery = |sessions: &Vec<Vec<Row>>| gallery.min(sessions.len());
         let typists: Vec<Typist> = people
             .iter()
-            .map(|(_, sessions)| self.enrol(&sessions[..gallery.min(sessions.len())].concat()))
+            .map(|s| self.enrol(&s[..gallery(s)].concat()))
             .collect();
-        for (owner, (_, sessions)) in people.iter().enumerate() {
-            let rest = sessions[gallery.min(sessions.len())..].concat();
-            for (claims, &amount) in claims.iter_mut().zip(&AMOUNTS) {
+        let reach = OTHERS.min(people.len() - 1);
+        for (owner, sessions) in people.iter().enumerate() {
+            let rest = sessions[gallery(sessions)..].concat();
+            let claims: Vec<(&Typist, bool)> = (0..=reach)
+                .map(|step| (&typists[(owner + step) % people.len()], step == 0))
+                .collect();
+            for (trials, &amount) in trials.iter_mut().zip(&AMOUNTS) {
                 let windows = rest.len() / amount;
-                let most = windows.min(if people.len() > 60 { 3 } else { WINDOWS });
+                let most = windows.min(if people.len() > MANY {
+                    FEW_WINDOWS
+                } else {
+                    WINDOWS
+                });
                 for w in 0..most {
                     let start = w * windows / most * amount;
                     let mut window = rest[start..start + amount].to_vec();
                     window[0] = window[0].first();
-                    let reach = OTHERS.min(people.len() - 1);
-                    let who: Vec<usize> = (0..=reach)
-                        .map(|step| (owner + step) % people.len())
-                        .collect();
-                    let claimed: Vec<&Typist> = who.iter().map(|&i| &typists[i]).collect();
-                    let scores = self.score(&window, &claimed);
-                    claims.extend(who.iter().zip(scores).map(|(&i, score)| Claim {
-                        score: score as f32,
-                        genuine: i == owner,
-                    }));
+                    trials.push(self.trial(&window, &claims));
                 }
             }
         }
     }
 }
 
-impl Prepared {
-    fn score(&self, model: &KeyModel) -> f32 {
-        let mut evidence = KeyEvidence::default();
-        for &(timing, anyone) in &self.timings {
-            evidence.add(timing.kind, model.ratio(timing, anyone));
-        }
-        evidence.score(&self.number)
+impl Trial {
+    fn normalised(&self, typing: &Typing) -> impl Iterator<Item = Claim> {
+        let weigh = |means: &[f32; KINDS]| {
+            means
+                .iter()
+                .zip(&typing.weight)
+                .map(|(m, w)| m * w)
+                .sum::<f32>()
+        };
+        let rivals: Vec<f32> = self.rivals.iter().map(weigh).collect();
+        let mut order = rivals.clone();
+        self.claims.iter().map(move |(means, genuine)| {
+            order.copy_from_slice(&rivals);
+            Claim {
+                score: typing.normalised(weigh(means), &mut order),
+                genuine: *genuine,
+            }
+        })
+    }
+}
+
+/// How much each kind of timing tells: logistic regression on what a claim has above the rivals' mean. Few people say
+/// little about it, so the weights are drawn together by a ridge that fades with the number of people.
+fn weights(trials: &[Trial], people: usize) -> [f32; KINDS] {
+    let mut claims: Vec<([f64; KINDS], bool)> = Vec::new();
+    for trial in trials {
+        let n = trial.rivals.len().max(1) as f64;
+        let mean: [f64; KINDS] =
+            std::array::from_fn(|k| trial.rivals.iter().map(|r| f64::from(r[k])).sum::<f64>() / n);
+        let above = |m: &[f32; KINDS]| std::array::from_fn(|k| f64::from(m[k]) - mean[k]);
+        claims.extend(
+            trial
+                .claims
+                .iter()
+                .map(|(means, genuine)| (above(means), *genuine)),
+        );
+    }
+    let slopes = super::calibrate::slopes(&claims, RIDGE / people.max(1) as f64);
+    let slopes = slopes.map(|slope| slope.max(0.0));
+    let sum: f64 = slopes.iter().sum();
+    if sum > 0.0 {
+        slopes.map(|slope| (slope * KINDS as f64 / sum) as f32)
+    } else {
+        [1.0; KINDS]
     }
 }
 
@@ -222,6 +270,7 @@ fn uncalibrated(people: &[Vec<Vec<Row>>], gallery: usize, cohort: usize) -> Typi
         typing: Typing {
             population,
             cohort,
+            weight: [1.0; KINDS],
             calibration,
         },
         rivals,

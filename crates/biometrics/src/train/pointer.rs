@@ -54,11 +54,7 @@ pub fn actions(samples: &[Sample]) -> Vec<(f64, Moved)> {
         };
         found.extend(action.map(|action| (latest, Moved(action))));
     }
-    found.extend(
-        actions
-            .settle(f64::MAX)
-            .map(|action| (latest, Moved(action))),
-    );
+    found.extend(actions.finish().map(|action| (latest, Moved(action))));
     found
 }
 

@@ -67,6 +67,7 @@ fn write_typing(model: &TypingModel, out: &mut Vec<u8>) {
     rivals
         .iter()
         .for_each(|rival| write_rival(population, rival, is_known, out));
+    floats(&model.typing.weight, out);
     write_calibration(&model.typing.calibration, out);
 }
 

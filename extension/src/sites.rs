@@ -132,6 +132,8 @@ const MARKS: &[&str] = &[
     "/sso/idps/",
     "/idp/idx/",
     "/signin/verify/",
+    // Opens a running transaction in any browser: the page after an enrolment or a refusal.
+    "/signin/refresh-auth-state/",
 ];
 const ENCODINGS: usize = 5;
 
@@ -181,6 +183,7 @@ pub mod tests {
             "https://o.test/sso/idps/0oa1",
             "https://o.test/idp/idx/introspect",
             "https://o.test/signin/verify/generic_saml/custom",
+            "https://o.test/signin/refresh-auth-state/00xabc",
             "https://o.test/#stateHandle=02x",
             "https://o.test/?fromURI=https%3A%2F%2Flogin.tacit-idp.test%2Fsaml%2Fc%2Fsso",
             "https://o.test/?a=%2525252525252525252541",

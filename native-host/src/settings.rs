@@ -247,6 +247,14 @@ okta_origins = ["https://acme.okta.test"]
     }
 
     #[test]
+    fn the_packaged_example_is_valid_and_shows_the_defaults() {
+        let example = Settings::parse(include_str!("../package/host.toml")).unwrap();
+        let mut least = Settings::parse(LEAST).unwrap();
+        least.configuration = example.configuration.clone();
+        assert_eq!(example, least);
+    }
+
+    #[test]
     fn faults_are_named_with_their_place_and_never_with_a_value() {
         let cases = [
             ("keystores = 'auto'", "line 1, column 1: unknown field"),

@@ -44,18 +44,15 @@ pub enum StatusError {
     Binding(#[from] BindingError),
 }
 
-/// Looks; makes nothing.
+/// Looks; makes nothing, and opens a TPM only where nothing is known about it yet.
 pub async fn status(settings: &Settings) -> Result<Status, StatusError> {
     let root = settings.data_dir().ok_or(DataError::NoFolder)?;
     let data = DataFolder::open(root.clone())?;
     let chosen = keystore::choose(settings, &data).await?;
-    let (device, bindings) = match chosen.store.load().await? {
-        Some(keys) => {
-            let bindings = Bindings::new(&data, &keys.device).list()?;
-            let users = bindings.into_iter().map(|binding| binding.user).collect();
-            (Some(keys.device.clone()), users)
-        }
-        None => (None, Vec::new()),
+    let device = chosen.store.device().await?;
+    let bindings = match &device {
+        Some(device) => Bindings::new(&data, device).list()?,
+        None => Vec::new(),
     };
     let kind = chosen.store.kind();
     Ok(Status {
@@ -63,7 +60,7 @@ pub async fn status(settings: &Settings) -> Result<Status, StatusError> {
         keystore: kind,
         protection_class: kind.protection_class(),
         device,
-        bindings,
+        bindings: bindings.into_iter().map(|binding| binding.user).collect(),
         data_dir: root,
         passed_over: chosen.passed_over.iter().map(ToString::to_string).collect(),
     })

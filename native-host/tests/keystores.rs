@@ -246,15 +246,22 @@ fn a_tpm_that_another_program_holds_is_reported_in_time() {
     let tpm = SwTpm::start(&machine.root);
     machine.configure(&machine_with(&tpm));
     let mut first = machine.greeted();
-    first.device_key();
+    let device = first.device_key().0;
     let mut second = machine.greeted();
+    let status = machine
+        .command()
+        .args(["status", "--json"])
+        .output()
+        .unwrap();
+    let status: serde_json::Value = serde_json::from_slice(&status.stdout).unwrap();
+    assert_eq!(status["device"], device, "status leaves the chip alone");
     let config = second.ask(json!({"type": "config"}));
     assert!(
         matches!(config, ResponseBody::Config { .. }),
         "other requests do not wait"
     );
     drop(first);
-    second.device_key();
+    assert_eq!(second.device_key().0, device);
 }
 
 #[test]

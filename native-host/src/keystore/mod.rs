@@ -44,6 +44,11 @@ pub trait Keystore {
     /// The keys made earlier; `None` if this store works and holds none yet.
     fn load(&self) -> Pending<'_, Option<Keys>>;
 
+    /// The device whose key this store holds, as far as possible without opening the store.
+    fn device(&self) -> Pending<'_, Option<DeviceId>> {
+        Box::pin(async { Ok(self.load().await?.map(|keys| keys.device)) })
+    }
+
     /// Makes the keys. The caller holds the lock of the data folder and has seen that there are none.
     fn create(&self) -> Pending<'_, Keys>;
 }
@@ -110,10 +115,7 @@ impl Keys {
         signer: Box<dyn Signer>,
         sealing: SealingKey,
     ) -> Result<Self, KeystoreError> {
-        let jwk = Jwk::from_point(point).ok_or(KeystoreError::Unreadable)?;
-        let digest = digest(&SHA256, &jwk.thumbprint_input());
-        let thumbprint =
-            Thumbprint::new(b64::encode(digest.as_ref())).map_err(|_| KeystoreError::Unreadable)?;
+        let (jwk, thumbprint) = name(point).ok_or(KeystoreError::Unreadable)?;
         Ok(Self {
             device: DeviceId::of_key(&thumbprint),
             thumbprint,
@@ -122,6 +124,14 @@ impl Keys {
             sealing,
         })
     }
+}
+
+/// A public key and its name.
+fn name(point: &[u8]) -> Option<(Jwk, Thumbprint)> {
+    let jwk = Jwk::from_point(point)?;
+    let digest = digest(&SHA256, &jwk.thumbprint_input());
+    let thumbprint = Thumbprint::new(b64::encode(digest.as_ref())).ok()?;
+    Some((jwk, thumbprint))
 }
 
 /// What keeps a store from working. Each text names the step and its repair.

@@ -101,7 +101,7 @@ impl Machine {
         std::fs::create_dir_all(self.data()).unwrap();
         chown(self.data(), Some(NOBODY), Some(NOBODY)).unwrap();
         let copy = self.root.join("tacit-host");
-        std::fs::copy(program(), &copy).unwrap();
+        copy_program(&program(), &copy);
         let mut command = Command::new(copy);
         command.arg("--config").arg(self.config());
         command.arg(format!("chrome-extension://{ALLOWED}/"));
@@ -312,6 +312,13 @@ pub fn answer(subject: &str) -> Value {
             "template": token(4), "progress": 100, "automation": [], "moved_by": ["hold"]
         }
     })
+}
+
+/// Copies a program by another process: one that this process had open for writing when another test forked could not
+/// be started ("text file busy").
+pub fn copy_program(from: &Path, to: &Path) {
+    let copied = Command::new("cp").arg("-p").arg(from).arg(to).status();
+    assert!(copied.unwrap().success());
 }
 
 /// A configuration whose keys last.

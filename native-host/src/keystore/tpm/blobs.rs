@@ -1,6 +1,9 @@
 //! The file with the wrapped keys: useless without the chip that wrapped them.
 
+use super::chip::point_of;
 use serde::{Deserialize, Serialize};
+use tss_esapi::structures::Public;
+use tss_esapi::traits::UnMarshall;
 
 /// Version of the file.
 const FORMAT: u32 = 1;
@@ -36,6 +39,11 @@ impl Blobs {
     pub(super) fn parse(file: &[u8]) -> Option<Self> {
         let blobs: Self = serde_json::from_slice(file).ok()?;
         (blobs.v == FORMAT).then_some(blobs)
+    }
+
+    /// The public device key as an uncompressed point.
+    pub(super) fn device_point(&self) -> Option<[u8; 65]> {
+        point_of(&Public::unmarshall(&self.device_public).ok()?)
     }
 
     pub(super) fn to_bytes(&self) -> Vec<u8> {

@@ -338,7 +338,7 @@ fn sealing_template() -> Result<Public, KeystoreError> {
 }
 
 /// The uncompressed point.
-fn point_of(public: &Public) -> Option<[u8; 65]> {
+pub(super) fn point_of(public: &Public) -> Option<[u8; 65]> {
     let Public::Ecc { unique, .. } = public else {
         return None;
     };

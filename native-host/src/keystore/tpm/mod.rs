@@ -18,6 +18,7 @@ use std::thread;
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
+use wire::id::DeviceId;
 
 /// In the data folder.
 const FILE: &str = "tpm-keys.json";
@@ -55,6 +56,17 @@ impl Tpm {
         opened.keys(thread).map(Some)
     }
 
+    /// The wrapped key's public part stands beside it: a chip that another process holds is left alone.
+    fn device_on_file(&self) -> Result<Option<DeviceId>, KeystoreError> {
+        let Some(file) = self.data.read(FILE)? else {
+            return Ok(None);
+        };
+        let blobs = Blobs::parse(&file).ok_or(KeystoreError::Unreadable)?;
+        let point = blobs.device_point().ok_or(KeystoreError::Unreadable)?;
+        let (_, thumbprint) = super::name(&point).ok_or(KeystoreError::Unreadable)?;
+        Ok(Some(DeviceId::of_key(&thumbprint)))
+    }
+
     async fn create_keys(&self) -> Result<Keys, KeystoreError> {
         let create = |chip: &mut Chip| {
             let blobs = chip.create()?;
@@ -74,6 +86,10 @@ impl Keystore for Tpm {
 
     fn load(&self) -> Pending<'_, Option<Keys>> {
         Box::pin(self.load_keys())
+    }
+
+    fn device(&self) -> Pending<'_, Option<DeviceId>> {
+        Box::pin(std::future::ready(self.device_on_file()))
     }
 
     fn create(&self) -> Pending<'_, Keys> {

@@ -211,6 +211,7 @@ pub async fn bound(user: &UserName) -> Result<(), Reason> {
         }
     }
     person::hold(user).await;
+    person::keep_new().await;
     Ok(())
 }
 

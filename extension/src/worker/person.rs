@@ -165,6 +165,18 @@ pub async fn confirm(user: &UserName) {
     }
 }
 
+/// Seals and stores a template that could not be sealed before, because the host had no record of the person.
+pub async fn keep_new() {
+    let unsealed = with(|w| {
+        let user = w.person.user.as_ref()?;
+        let is_new = w.person.sealed(user).is_none() && w.engine.template_bytes().is_some();
+        is_new.then_some(())
+    });
+    if unsealed.flatten().is_some() {
+        keep().await;
+    }
+}
+
 /// Seals the engine's template and stores it, and writes down how far learning is.
 pub async fn keep() -> bool {
     let now = browser::now();

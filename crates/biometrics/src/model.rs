@@ -7,7 +7,7 @@
 use crate::calibration::{Calibration, Knot};
 use crate::codec::{Fault, Reader, STEP};
 use crate::keyboard::{
-    CELLS, CLASSES, FEATURES, KINDS, KeyModel, PAIRS, Population, Shift, Typing, cell_of,
+    CELLS, CLASSES, Cohort, FEATURES, KINDS, KeyModel, PAIRS, Population, Shift, Typing, cell_of,
 };
 use crate::pointer::{COMPONENTS, FEATURES as POINTER_FEATURES, Mixture, PointerModel, Pointing};
 
@@ -104,7 +104,7 @@ fn typing(from: &mut Reader<'_>) -> Result<Typing, Fault> {
     }
     Ok(Typing {
         population,
-        cohort,
+        cohort: Cohort::new(&cohort),
         weight: from.f32s(10.0)?,
         calibration: calibration(from)?,
     })

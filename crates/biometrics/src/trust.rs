@@ -79,8 +79,8 @@ impl Trust {
         let fade = self.fade_key;
         let anyone = typing.population.distance(timing);
         self.keys.sum[kind] = self.keys.sum[kind] * fade + own.ratio(timing, anyone);
-        for (rival, model) in self.key_rivals.iter_mut().zip(&typing.cohort) {
-            rival.sum[kind] = rival.sum[kind] * fade + model.ratio(timing, anyone);
+        for (rival, entry) in self.key_rivals.iter_mut().zip(typing.cohort.of(timing)) {
+            rival.sum[kind] = rival.sum[kind] * fade + entry.ratio(timing.value, anyone);
         }
         self.key_number[kind] = self.key_number[kind] * fade + 1.0;
         self.key_drift[kind] = self.key_drift[kind] * fade + own.deviation(timing);

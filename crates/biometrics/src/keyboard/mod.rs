@@ -10,7 +10,7 @@ mod population;
 mod strokes;
 mod typing;
 
-pub(crate) use model::{KeyEvidence, KeyModel};
+pub(crate) use model::{Cohort, KeyEvidence, KeyModel};
 pub(crate) use norm::{KeyNorm, Shift};
 pub(crate) use population::Population;
 #[cfg(feature = "train")]

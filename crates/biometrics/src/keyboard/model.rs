@@ -14,8 +14,9 @@ pub(crate) struct KeyModel {
     table: Box<[Entry]>,
 }
 
+/// What one person's model knows of one feature.
 #[derive(Debug, Clone, Copy)]
-struct Entry {
+pub(crate) struct Entry {
     mean: f32,
     /// Inverse variance.
     precision: f32,
@@ -46,13 +47,10 @@ impl KeyModel {
         }
     }
 
-    /// The clipped log-likelihood ratio of one timing; `anyone` is [`Anyone::distance`] of it.
+    /// The clipped log-likelihood ratio of one timing; `anyone` is [`Population::distance`] of it.
     #[inline]
     pub(crate) fn ratio(&self, timing: Timing, anyone: f32) -> f32 {
-        let entry = &self.table[usize::from(timing.feature)];
-        let d = timing.value - entry.mean;
-        let own = (d * d * entry.precision).min(FAR);
-        (entry.constant + 0.5 * (anyone - own)).clamp(-CLIP, CLIP)
+        self.table[usize::from(timing.feature)].ratio(timing.value, anyone)
     }
 
     /// How far a timing lies from the person's mean, in their standard deviations, bounded.
@@ -62,8 +60,46 @@ impl KeyModel {
     }
 }
 
+impl Entry {
+    #[inline]
+    pub(crate) fn ratio(&self, value: f32, anyone: f32) -> f32 {
+        let d = value - self.mean;
+        let own = (d * d * self.precision).min(FAR);
+        (self.constant + 0.5 * (anyone - own)).clamp(-CLIP, CLIP)
+    }
+}
+
+/// The models of several people, feature by feature: what one timing needs of them lies together.
+#[derive(Debug, Clone)]
+pub(crate) struct Cohort {
+    people: usize,
+    table: Box<[Entry]>,
+}
+
+impl Cohort {
+    pub(crate) fn new(models: &[KeyModel]) -> Self {
+        let table =
+            (0..FEATURES).flat_map(|feature| models.iter().map(move |model| model.table[feature]));
+        Self {
+            people: models.len(),
+            table: table.collect(),
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.people
+    }
+
+    /// One entry per person.
+    #[inline]
+    pub(crate) fn of(&self, timing: Timing) -> &[Entry] {
+        let begin = usize::from(timing.feature) * self.people;
+        &self.table[begin..begin + self.people]
+    }
+}
+
 impl Population {
-    /// Half of what everybody's density loses at this value: squared distance in variances, bounded.
+    /// The squared distance of a value from everybody's mean, in variances, bounded.
     #[inline]
     pub(crate) fn distance(&self, timing: Timing) -> f32 {
         let feature = usize::from(timing.feature);

@@ -1,6 +1,6 @@
 //! The keyboard's part of a background model.
 
-use super::{KINDS, KeyModel, Population};
+use super::{Cohort, KINDS, Population};
 use crate::calibration::{Calibration, normalise};
 
 /// Added to the rivals' spread, so that few rivals that agree do not blow a score up.
@@ -10,7 +10,7 @@ const FLOOR: f32 = 0.05;
 #[derive(Debug, Clone)]
 pub(crate) struct Typing {
     pub population: Population,
-    pub cohort: Vec<KeyModel>,
+    pub cohort: Cohort,
     /// How much each kind of timing counts; four in sum.
     pub weight: [f32; KINDS],
     pub calibration: Calibration,

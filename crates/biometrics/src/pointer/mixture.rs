@@ -63,7 +63,14 @@ impl Mixture {
     }
 }
 
+/// What is smaller than the greatest by a factor of three million adds nothing to a single-precision sum.
+const NEGLIGIBLE: f32 = -15.0;
+
 fn log_sum(logs: &[f32; COMPONENTS]) -> f32 {
     let most = logs.iter().copied().fold(f32::MIN, f32::max);
-    most + logf(logs.iter().map(|log| expf(log - most)).sum::<f32>())
+    let near = logs
+        .iter()
+        .map(|log| log - most)
+        .filter(|&log| log > NEGLIGIBLE);
+    most + logf(near.map(expf).sum::<f32>())
 }

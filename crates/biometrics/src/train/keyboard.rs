@@ -3,8 +3,8 @@
 use super::calibrate::{Claim, fit};
 use crate::calibration::Calibration;
 use crate::keyboard::{
-    FEATURES, KINDS, KeyEvidence, KeyModel, KeyNorm, Population, Stroke, Timing, Typing, class_of,
-    kind_of, timings_of,
+    Cohort, FEATURES, KINDS, KeyEvidence, KeyModel, KeyNorm, Population, Stroke, Timing, Typing,
+    class_of, kind_of, timings_of,
 };
 
 /// Keystrokes per calibrated amount of evidence.
@@ -153,8 +153,14 @@ impl TypingModel {
             }
             evidence.means(&number)
         };
+        let mut rivals = vec![KeyEvidence::default(); self.typing.cohort.len()];
+        for &(timing, anyone) in &timings {
+            for (rival, entry) in rivals.iter_mut().zip(self.typing.cohort.of(timing)) {
+                rival.sum[usize::from(timing.kind)] += entry.ratio(timing.value, anyone);
+            }
+        }
         Trial {
-            rivals: self.typing.cohort.iter().map(means).collect(),
+            rivals: rivals.iter().map(|rival| rival.means(&number)).collect(),
             claims: claims
                 .iter()
                 .map(|(typist, genuine)| (means(&typist.0), *genuine))
@@ -264,7 +270,8 @@ fn uncalibrated(people: &[Vec<Vec<Row>>], gallery: usize, cohort: usize) -> Typi
     let mut seen = vec![0; FEATURES];
     let timings = people.iter().flatten().flatten().flat_map(Row::timings);
     timings.for_each(|timing| seen[usize::from(timing.feature)] += 1);
-    let cohort = rivals.iter().map(|norm| norm.adapt(&population)).collect();
+    let cohort: Vec<KeyModel> = rivals.iter().map(|norm| norm.adapt(&population)).collect();
+    let cohort = Cohort::new(&cohort);
     let calibration = Calibration { knots: Vec::new() };
     TypingModel {
         typing: Typing {

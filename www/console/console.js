@@ -13,6 +13,8 @@
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const figures = () => document.getElementById("figures")?.dataset.series ?? "";
 
+  const clock = (t) => new Date(t * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+
   // Stacked: each bar is drawn to the sum of its own count and those below it, the tallest first.
   function stacked([hours, silent, stepUp, declined]) {
     const two = silent.map((n, i) => n + stepUp[i]);
@@ -33,9 +35,9 @@
       cursor: { drag: { x: false, y: false }, y: false, points: { show: false } },
       legend: { live: true },
       scales: { y: { range: [0, most * 1.1] }, x: { range: (_, low, high) => [low - 600, high + 4200] } },
-      axes: [axis, { ...axis, size: 44, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 1e5] }],
+      axes: [{ ...axis, values: (_, times) => times.map(clock) }, { ...axis, size: 44, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 1e5] }],
       series: [
-        { label: "Hour from", value: (_, t) => (t == null ? "–" : new Date(t * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })) },
+        { label: "Hour from", value: (_, t) => (t == null ? "–" : clock(t)) },
         ...NAMES.map(([label, variable]) => ({
           label, fill: colour(variable), stroke: colour(variable), width: 0, paths: bars, points: { show: false },
           value: (_, total, series, at) => (at == null ? "–" : raw[series][at]),

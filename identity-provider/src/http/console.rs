@@ -3,8 +3,6 @@
 
 mod desk;
 mod session;
-#[cfg(test)]
-mod tests;
 mod view;
 
 use crate::{app::App, store::StoreError};
@@ -31,7 +29,10 @@ pub fn routes() -> Router<App> {
     Router::new()
         .route("/console", get(page))
         .route("/console/overview", get(overview))
-        .route("/console/sign-in", get(session::show_sign_in).post(session::sign_in))
+        .route(
+            "/console/sign-in",
+            get(session::show_sign_in).post(session::sign_in),
+        )
         .route("/console/sign-out", post(session::sign_out))
         .route("/console/code", get(desk::ask))
         .route("/console/code/look", post(desk::look))
@@ -60,7 +61,12 @@ async fn overview(State(app): State<App>, headers: HeaderMap) -> Response {
 /// The console with the help desk's part as it stands.
 async fn whole_page(app: &App, admin: &Admin, desk: Desk) -> Result<Response, Refusal> {
     let overview = view::Overview::read(&app.store, app.now_ms()).await?;
-    html(&view::Page { assets: view::Assets::default(), admin: &admin.name, desk: &desk, o: &overview })
+    html(&view::Page {
+        assets: view::Assets::default(),
+        admin: &admin.name,
+        desk: &desk,
+        o: &overview,
+    })
 }
 
 /// Why a request got no page.
@@ -85,10 +91,18 @@ async fn respond(handler: impl Future<Output = Result<Response, Refusal>>) -> Re
     let mut response = match handler.await {
         Ok(response) => response,
         Err(Refusal::SignedOut { is_fragment }) => signed_out(is_fragment),
-        Err(Refusal::CrossSite) => (StatusCode::FORBIDDEN, "This request did not come from the console.\n").into_response(),
+        Err(Refusal::CrossSite) => (
+            StatusCode::FORBIDDEN,
+            "This request did not come from the console.\n",
+        )
+            .into_response(),
         Err(error) => {
             tracing::error!(%error, "a console request failed");
-            (StatusCode::INTERNAL_SERVER_ERROR, "Something failed on our side; see the log.\n").into_response()
+            (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "Something failed on our side; see the log.\n",
+            )
+                .into_response()
         }
     };
     let headers = response.headers_mut();
@@ -97,7 +111,10 @@ async fn respond(handler: impl Future<Output = Result<Response, Refusal>>) -> Re
         (header::CACHE_CONTROL, "no-store"),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "same-origin"),
-        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+        (
+            HeaderName::from_static("cross-origin-opener-policy"),
+            "same-origin",
+        ),
     ] {
         headers.insert(name, HeaderValue::from_static(value));
     }

@@ -11,8 +11,6 @@ mod check;
 mod enrol;
 pub mod page;
 mod step;
-#[cfg(test)]
-mod tests;
 
 use crate::{
     app::App,
@@ -23,16 +21,18 @@ use crate::{
         factor::passkey::Passkeys,
         user::{User, UserStatus},
     },
+    http::ClientAddress,
     keys,
 };
 use axum::{
     Form, Router,
-    extract::{DefaultBodyLimit, Path, State},
-    http::HeaderMap,
+    extract::{DefaultBodyLimit, FromRequestParts, Path, State},
+    http::{HeaderMap, request::Parts},
     response::Response,
     routing::post,
 };
 use serde::Deserialize;
+use std::{convert::Infallible, net::IpAddr};
 use step::{Refusal, Step};
 use wire::id::ChallengeId;
 
@@ -45,13 +45,37 @@ const REQUESTS: i64 = 60;
 pub fn routes() -> Router<App> {
     Router::new()
         .route("/challenge/{id}/fallback/{factor}/begin", post(begin))
-        .route("/challenge/{id}/fallback/passkey/check", post(check_passkey))
+        .route(
+            "/challenge/{id}/fallback/passkey/check",
+            post(check_passkey),
+        )
         .route("/challenge/{id}/fallback/totp/check", post(check_totp))
         .route("/challenge/{id}/fallback/code/check", post(check_code))
-        .route("/challenge/{id}/fallback/passkey/enrol", post(enrol_passkey))
+        .route(
+            "/challenge/{id}/fallback/passkey/enrol",
+            post(enrol_passkey),
+        )
         .route("/challenge/{id}/fallback/totp/enrol", post(enrol_totp))
         .layer(DefaultBodyLimit::max(BODY))
         .merge(assets::routes())
+}
+
+/// Who asks: the headers, and the address they came from.
+struct Caller {
+    headers: HeaderMap,
+    from: IpAddr,
+}
+
+impl FromRequestParts<App> for Caller {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Infallible> {
+        let ClientAddress(from) = ClientAddress::from_request_parts(parts, app).await?;
+        Ok(Self {
+            headers: parts.headers.clone(),
+            from,
+        })
+    }
 }
 
 /// A request about an open challenge from the browser that was asked.
@@ -75,47 +99,113 @@ struct CredentialForm {
 
 type Answer = Result<Response, Response>;
 
-async fn begin(State(app): State<App>, Path((id, factor)): Path<(String, String)>, headers: HeaderMap) -> Answer {
-    let asked = open(&app, &id, &headers).await?;
-    Ok(step::answer(asked.choose(&factor).await, &asked, &headers))
+async fn begin(
+    State(app): State<App>,
+    Path((id, factor)): Path<(String, String)>,
+    caller: Caller,
+) -> Answer {
+    let asked = open(&app, &id, &caller).await?;
+    Ok(step::answer(
+        asked.choose(&factor).await,
+        &asked,
+        &caller.headers,
+    ))
 }
 
-async fn check_passkey(State(app): State<App>, Path(id): Path<String>, headers: HeaderMap, form: Form<CredentialForm>) -> Answer {
-    let asked = open(&app, &id, &headers).await?;
-    Ok(step::answer(check::passkey(&asked, &form.credential).await, &asked, &headers))
+async fn check_passkey(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    caller: Caller,
+    form: Form<CredentialForm>,
+) -> Answer {
+    let asked = open(&app, &id, &caller).await?;
+    Ok(step::answer(
+        check::passkey(&asked, &form.credential).await,
+        &asked,
+        &caller.headers,
+    ))
 }
 
-async fn check_totp(State(app): State<App>, Path(id): Path<String>, headers: HeaderMap, form: Form<CodeForm>) -> Answer {
-    let asked = open(&app, &id, &headers).await?;
-    Ok(step::answer(check::totp(&asked, &form.code).await, &asked, &headers))
+async fn check_totp(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    caller: Caller,
+    form: Form<CodeForm>,
+) -> Answer {
+    let asked = open(&app, &id, &caller).await?;
+    Ok(step::answer(
+        check::totp(&asked, &form.code).await,
+        &asked,
+        &caller.headers,
+    ))
 }
 
-async fn check_code(State(app): State<App>, Path(id): Path<String>, headers: HeaderMap, form: Form<CodeForm>) -> Answer {
-    let asked = open(&app, &id, &headers).await?;
-    Ok(step::answer(check::code(&asked, &form.code).await, &asked, &headers))
+async fn check_code(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    caller: Caller,
+    form: Form<CodeForm>,
+) -> Answer {
+    let asked = open(&app, &id, &caller).await?;
+    Ok(step::answer(
+        check::code(&asked, &form.code).await,
+        &asked,
+        &caller.headers,
+    ))
 }
 
-async fn enrol_passkey(State(app): State<App>, Path(id): Path<String>, headers: HeaderMap, form: Form<CredentialForm>) -> Answer {
-    let asked = open(&app, &id, &headers).await?;
-    Ok(step::answer(enrol::finish_passkey(&asked, &form.credential).await, &asked, &headers))
+async fn enrol_passkey(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    caller: Caller,
+    form: Form<CredentialForm>,
+) -> Answer {
+    let asked = open(&app, &id, &caller).await?;
+    Ok(step::answer(
+        enrol::finish_passkey(&asked, &form.credential).await,
+        &asked,
+        &caller.headers,
+    ))
 }
 
-async fn enrol_totp(State(app): State<App>, Path(id): Path<String>, headers: HeaderMap, form: Form<CodeForm>) -> Answer {
-    let asked = open(&app, &id, &headers).await?;
-    Ok(step::answer(enrol::finish_totp(&asked, &form.code).await, &asked, &headers))
+async fn enrol_totp(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    caller: Caller,
+    form: Form<CodeForm>,
+) -> Answer {
+    let asked = open(&app, &id, &caller).await?;
+    Ok(step::answer(
+        enrol::finish_totp(&asked, &form.code).await,
+        &asked,
+        &caller.headers,
+    ))
 }
 
 /// The challenge, once it is clear who asks; else the answer that says why not.
-async fn open<'a>(app: &'a App, id: &str, headers: &HeaderMap) -> Result<Asked<'a>, Response> {
-    find(app, id, headers).await.map_err(|refusal| step::refused(&refusal, headers))
+async fn open<'a>(app: &'a App, id: &str, caller: &Caller) -> Result<Asked<'a>, Response> {
+    find(app, id, caller)
+        .await
+        .map_err(|refusal| step::refused(&refusal, &caller.headers))
 }
 
-async fn find<'a>(app: &'a App, id: &str, headers: &HeaderMap) -> Result<Asked<'a>, Refusal> {
+async fn find<'a>(
+    app: &'a App,
+    id: &str,
+    Caller { headers, from }: &Caller,
+) -> Result<Asked<'a>, Refusal> {
     if !super::is_same_origin(headers, &app.settings.origin) {
         return Err(Refusal::CrossSite);
     }
+    if !app.limits.allows_factor(*from) {
+        return Err(Refusal::TooMany);
+    }
     let id = ChallengeId::new(id).map_err(|_| Refusal::Unknown)?;
-    let challenge = app.store.find_challenge(&id).await?.ok_or(Refusal::Unknown)?;
+    let challenge = app
+        .store
+        .find_challenge(&id)
+        .await?
+        .ok_or(Refusal::Unknown)?;
     if !challenge.is_browser(super::browser_cookie(headers)) {
         return Err(Refusal::AnotherBrowser);
     }
@@ -126,7 +216,16 @@ async fn find<'a>(app: &'a App, id: &str, headers: &HeaderMap) -> Result<Asked<'
     if !challenge.is_open(now) {
         return Err(Refusal::Closed);
     }
-    if !app.store.count_attempt(&format!("fallback {id}"), REQUESTS, challenge::LIFETIME, now).await? {
+    if !app
+        .store
+        .count_attempt(
+            &format!("fallback {id}"),
+            REQUESTS,
+            challenge::LIFETIME,
+            now,
+        )
+        .await?
+    {
         return Err(Refusal::TooMany);
     }
     let user = match &challenge.user {
@@ -134,7 +233,12 @@ async fn find<'a>(app: &'a App, id: &str, headers: &HeaderMap) -> Result<Asked<'
         None => None,
     };
     let user = user.filter(|user| user.status == UserStatus::Active);
-    Ok(Asked { app, challenge, user, now })
+    Ok(Asked {
+        app,
+        challenge,
+        user,
+        now,
+    })
 }
 
 impl Asked<'_> {
@@ -171,17 +275,49 @@ impl Asked<'_> {
     /// Counts a try at something of this person that can be guessed, over all challenges: a few in a quarter of an hour,
     /// and not many more in a day. It is counted for people who do not exist as well. Only this factor is closed by it.
     async fn count_try(&self, what: &str) -> Result<bool, Refusal> {
-        let subject = keys::hash(self.challenge.subject.as_str().to_ascii_lowercase().as_bytes());
+        let subject = keys::hash(
+            self.challenge
+                .subject
+                .as_str()
+                .to_ascii_lowercase()
+                .as_bytes(),
+        );
         let store = &self.app.store;
-        let soon = store.count_attempt(&format!("{what} soon {subject}"), code::ATTEMPTS, 15 * MINUTE, self.now).await?;
-        let day = store.count_attempt(&format!("{what} day {subject}"), 4 * code::ATTEMPTS, crate::clock::DAY, self.now).await?;
+        let soon = store
+            .count_attempt(
+                &format!("{what} soon {subject}"),
+                code::ATTEMPTS,
+                15 * MINUTE,
+                self.now,
+            )
+            .await?;
+        let day = store
+            .count_attempt(
+                &format!("{what} day {subject}"),
+                4 * code::ATTEMPTS,
+                crate::clock::DAY,
+                self.now,
+            )
+            .await?;
         Ok(soon && day)
     }
 
     async fn forgive_tries(&self, what: &str) -> Result<(), Refusal> {
-        let subject = keys::hash(self.challenge.subject.as_str().to_ascii_lowercase().as_bytes());
-        self.app.store.clear_attempts(&format!("{what} soon {subject}")).await?;
-        self.app.store.clear_attempts(&format!("{what} day {subject}")).await?;
+        let subject = keys::hash(
+            self.challenge
+                .subject
+                .as_str()
+                .to_ascii_lowercase()
+                .as_bytes(),
+        );
+        self.app
+            .store
+            .clear_attempts(&format!("{what} soon {subject}"))
+            .await?;
+        self.app
+            .store
+            .clear_attempts(&format!("{what} day {subject}"))
+            .await?;
         Ok(())
     }
 }

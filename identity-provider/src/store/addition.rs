@@ -9,7 +9,12 @@ use crate::{
 
 impl Store {
     /// Adds a passkey; `false` while a hold stands. [`super::StoreError::Conflict`] if the credential is known.
-    pub async fn add_passkey(&self, user: &UserId, passkey: &PasskeyRow, now: Millis) -> Result<bool> {
+    pub async fn add_passkey(
+        &self,
+        user: &UserId,
+        passkey: &PasskeyRow,
+        now: Millis,
+    ) -> Result<bool> {
         let mut write = self.write().await?;
         if !begin_hold(&mut write, user, now).await? {
             return Ok(false);
@@ -31,7 +36,13 @@ impl Store {
     }
 
     /// Puts a secret of which `step` was just shown in place of an older one; `false` while a hold stands.
-    pub async fn add_totp(&self, user: &UserId, sealed_secret: &str, step: i64, now: Millis) -> Result<bool> {
+    pub async fn add_totp(
+        &self,
+        user: &UserId,
+        sealed_secret: &str,
+        step: i64,
+        now: Millis,
+    ) -> Result<bool> {
         let mut write = self.write().await?;
         if !begin_hold(&mut write, user, now).await? {
             return Ok(false);

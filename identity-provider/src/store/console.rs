@@ -5,7 +5,7 @@ use crate::clock::{HOUR, Millis};
 use sqlx::FromRow;
 
 /// Rows of one list on the console.
-pub const ROWS: i64 = 50;
+pub const ROWS: i64 = 25;
 
 /// How the challenges that began in one hour ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -69,13 +69,21 @@ pub struct PersonLine {
 
 macro_rules! silent {
     ($columns:literal) => {
-        concat!("SELECT ", $columns, " FROM decisions WHERE at >= $1 AND outcome = 'allow' AND factor = 'silent'")
+        concat!(
+            "SELECT ",
+            $columns,
+            " FROM decisions WHERE at >= $1 AND outcome = 'allow' AND factor = 'silent'"
+        )
     };
 }
 
 impl Store {
     /// Counts per hour, `hours` of them up to the one that `now` is in, with the start of each.
-    pub async fn count_by_hour(&self, hours: i64, now: Millis) -> Result<Vec<(Millis, HourCounts)>> {
+    pub async fn count_by_hour(
+        &self,
+        hours: i64,
+        now: Millis,
+    ) -> Result<Vec<(Millis, HourCounts)>> {
         let first = now.div_euclid(HOUR) - hours + 1;
         // `silent` beats `decline` beats `step_up`: what a challenge came to in the end, whatever was recorded on the way.
         // A challenge that an ordinary factor passed was a step-up.
@@ -87,9 +95,14 @@ impl Store {
         .bind(first * HOUR)
         .fetch_all(&self.pool)
         .await?;
-        let mut counts: Vec<_> = (first..first + hours).map(|hour| (hour * HOUR, HourCounts::default())).collect();
+        let mut counts: Vec<_> = (first..first + hours)
+            .map(|hour| (hour * HOUR, HourCounts::default()))
+            .collect();
         for (hour, ended, n) in rows {
-            let Some((_, at)) = usize::try_from(hour - first).ok().and_then(|i| counts.get_mut(i)) else {
+            let Some((_, at)) = usize::try_from(hour - first)
+                .ok()
+                .and_then(|i| counts.get_mut(i))
+            else {
                 continue;
             };
             match ended {
@@ -103,7 +116,10 @@ impl Store {
 
     /// Challenge times of the silent answers since `since`; `None` if there were none.
     pub async fn silent_times(&self, since: Millis) -> Result<Option<Times>> {
-        let n: i64 = sqlx::query_scalar(silent!("CAST(count(*) AS BIGINT)")).bind(since).fetch_one(&self.pool).await?;
+        let n: i64 = sqlx::query_scalar(silent!("CAST(count(*) AS BIGINT)"))
+            .bind(since)
+            .fetch_one(&self.pool)
+            .await?;
         if n == 0 {
             return Ok(None);
         }
@@ -114,11 +130,14 @@ impl Store {
     }
 
     async fn silent_time(&self, since: Millis, offset: i64) -> Result<i64> {
-        let time: Option<i64> = sqlx::query_scalar(concat!(silent!("challenge_ms"), " ORDER BY challenge_ms LIMIT 1 OFFSET $2"))
-            .bind(since)
-            .bind(offset)
-            .fetch_optional(&self.pool)
-            .await?;
+        let time: Option<i64> = sqlx::query_scalar(concat!(
+            silent!("challenge_ms"),
+            " ORDER BY challenge_ms LIMIT 1 OFFSET $2"
+        ))
+        .bind(since)
+        .bind(offset)
+        .fetch_optional(&self.pool)
+        .await?;
         // A row may have been swept away between the two queries.
         Ok(time.unwrap_or(0))
     }
@@ -153,7 +172,12 @@ impl Store {
 
     /// The administrator of a session that has neither ended nor lain idle since `idle_since`. Unlike
     /// [`Store::touch_admin_session`] this is no use of it: a page that polls by itself keeps nobody signed in.
-    pub async fn find_admin_session(&self, hash: &str, idle_since: Millis, now: Millis) -> Result<Option<String>> {
+    pub async fn find_admin_session(
+        &self,
+        hash: &str,
+        idle_since: Millis,
+        now: Millis,
+    ) -> Result<Option<String>> {
         let admin = sqlx::query_scalar("SELECT admin FROM admin_sessions WHERE hash = $1 AND expires_at > $3 AND last_seen >= $2")
             .bind(hash)
             .bind(idle_since)
@@ -175,7 +199,15 @@ mod tests {
 
     #[test]
     fn ranks_are_the_nearest() {
-        for (n, percent, offset) in [(1, 50, 0), (1, 95, 0), (2, 50, 0), (3, 50, 1), (20, 95, 18), (21, 95, 19), (100, 95, 94)] {
+        for (n, percent, offset) in [
+            (1, 50, 0),
+            (1, 95, 0),
+            (2, 50, 0),
+            (3, 50, 1),
+            (20, 95, 18),
+            (21, 95, 19),
+            (100, 95, 94),
+        ] {
             assert_eq!(rank(n, percent), offset, "{percent} % of {n}");
         }
     }

@@ -3,7 +3,9 @@
 
 mod answers;
 mod attacks;
+mod console;
 mod enrolment;
+mod fallback;
 mod operations;
 mod requests;
 mod store;

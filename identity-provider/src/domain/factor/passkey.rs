@@ -60,48 +60,88 @@ impl Passkeys {
     }
 
     /// Begins the making of a passkey for a person who has `existing` ones.
-    pub fn start_registration(&self, user: &UserId, login: &UserName, existing: &[String]) -> Result<Started, PasskeyError> {
+    pub fn start_registration(
+        &self,
+        user: &UserId,
+        login: &UserName,
+        existing: &[String],
+    ) -> Result<Started, PasskeyError> {
         let id = Uuid::parse_str(user.as_str()).map_err(|_| PasskeyError::Corrupt)?;
-        let exclude = existing.iter().map(|json| parse(json).map(|passkey| passkey.cred_id().clone())).collect::<Result<_, _>>()?;
+        let exclude = existing
+            .iter()
+            .map(|json| parse(json).map(|passkey| passkey.cred_id().clone()))
+            .collect::<Result<_, _>>()?;
         let (options, state) = self
             .0
             .start_passkey_registration(id, login.as_str(), login.as_str(), Some(exclude))
             .map_err(PasskeyError::Refused)?;
-        Ok(Started { options: to_value(&options)?, state: to_text(&state)? })
+        Ok(Started {
+            options: to_value(&options)?,
+            state: to_text(&state)?,
+        })
     }
 
     /// Checks the browser's answer to [`Self::start_registration`].
     pub fn finish_registration(&self, state: &str, answer: &str) -> Result<Stored, PasskeyError> {
-        let state: PasskeyRegistration = serde_json::from_str(state).map_err(|_| PasskeyError::Corrupt)?;
+        let state: PasskeyRegistration =
+            serde_json::from_str(state).map_err(|_| PasskeyError::Corrupt)?;
         let answer: RegisterPublicKeyCredential = bounded(answer)?;
-        let passkey = self.0.finish_passkey_registration(&answer, &state).map_err(PasskeyError::Refused)?;
+        let passkey = self
+            .0
+            .finish_passkey_registration(&answer, &state)
+            .map_err(PasskeyError::Refused)?;
         stored(&passkey)
     }
 
     /// Asks for one of `passkeys`. Who has none is asked for `decoy`, so that the options tell nobody who has one.
-    pub fn start_authentication(&self, passkeys: &[String], decoy: [u8; 32]) -> Result<Started, PasskeyError> {
-        let passkeys: Vec<Passkey> = passkeys.iter().map(|json| parse(json)).collect::<Result<_, _>>()?;
-        let (options, state) = self.0.start_passkey_authentication(&passkeys).map_err(PasskeyError::Refused)?;
+    pub fn start_authentication(
+        &self,
+        passkeys: &[String],
+        decoy: [u8; 32],
+    ) -> Result<Started, PasskeyError> {
+        let passkeys: Vec<Passkey> = passkeys
+            .iter()
+            .map(|json| parse(json))
+            .collect::<Result<_, _>>()?;
+        let (options, state) = self
+            .0
+            .start_passkey_authentication(&passkeys)
+            .map_err(PasskeyError::Refused)?;
         let mut options = to_value(&options)?;
         if let Some(allowed) = options["publicKey"]["allowCredentials"].as_array_mut()
             && allowed.is_empty()
         {
-            allowed.push(serde_json::json!({ "type": "public-key", "id": wire::b64::encode(&decoy) }));
+            allowed
+                .push(serde_json::json!({ "type": "public-key", "id": wire::b64::encode(&decoy) }));
         }
-        Ok(Started { options, state: to_text(&state)? })
+        Ok(Started {
+            options,
+            state: to_text(&state)?,
+        })
     }
 
     /// Checks the browser's answer to [`Self::start_authentication`] against the person's `passkeys`; gives the one that
     /// was used, as it is to be stored from now on, and what it proves.
-    pub fn finish_authentication(&self, state: &str, passkeys: &[String], answer: &str) -> Result<(Stored, Strength), PasskeyError> {
-        let state: PasskeyAuthentication = serde_json::from_str(state).map_err(|_| PasskeyError::Corrupt)?;
+    pub fn finish_authentication(
+        &self,
+        state: &str,
+        passkeys: &[String],
+        answer: &str,
+    ) -> Result<(Stored, Strength), PasskeyError> {
+        let state: PasskeyAuthentication =
+            serde_json::from_str(state).map_err(|_| PasskeyError::Corrupt)?;
         let answer: PublicKeyCredential = bounded(answer)?;
-        let result = self.0.finish_passkey_authentication(&answer, &state).map_err(PasskeyError::Refused)?;
+        let result = self
+            .0
+            .finish_passkey_authentication(&answer, &state)
+            .map_err(PasskeyError::Refused)?;
         for json in passkeys {
             let mut passkey = parse(json)?;
             if passkey.update_credential(&result).is_some() {
                 // A key that may be copied to other devices is no hardware key, however it is kept.
-                let strength = Strength::PhishingResistant { hardware: !result.backup_eligible() };
+                let strength = Strength::PhishingResistant {
+                    hardware: !result.backup_eligible(),
+                };
                 return Ok((stored(&passkey)?, strength));
             }
         }
@@ -123,7 +163,10 @@ fn parse(json: &str) -> Result<Passkey, PasskeyError> {
 
 fn stored(passkey: &Passkey) -> Result<Stored, PasskeyError> {
     let id: &CredentialID = passkey.cred_id();
-    Ok(Stored { credential_id: wire::b64::encode(id.as_slice()), credential: to_text(passkey)? })
+    Ok(Stored {
+        credential_id: wire::b64::encode(id.as_slice()),
+        credential: to_text(passkey)?,
+    })
 }
 
 fn to_value(options: &impl serde::Serialize) -> Result<serde_json::Value, PasskeyError> {

@@ -29,7 +29,11 @@ pub(super) enum Desk {
     /// One open challenge shows it.
     Found { found: Found },
     /// The code, shown once.
-    Issued { subject: String, purpose: &'static str, code: String },
+    Issued {
+        subject: String,
+        purpose: &'static str,
+        code: String,
+    },
 }
 
 /// What the issuer sees of the challenge.
@@ -60,18 +64,26 @@ pub(super) async fn ask(State(app): State<App>, headers: HeaderMap) -> Response 
     respond(async {
         session::admin(&app, &headers, session::Use::ByPerson).await?;
         match wants_fragment(&headers) {
-            true => html(&DeskFragment { desk: &Desk::Ask { problem: "" } }),
+            true => html(&DeskFragment {
+                desk: &Desk::Ask { problem: "" },
+            }),
             false => Ok(Redirect::to("/console").into_response()),
         }
     })
     .await
 }
 
-pub(super) async fn look(State(app): State<App>, headers: HeaderMap, Form(form): Form<LookForm>) -> Response {
+pub(super) async fn look(
+    State(app): State<App>,
+    headers: HeaderMap,
+    Form(form): Form<LookForm>,
+) -> Response {
     respond(async {
         let admin = session::acting_admin(&app, &headers).await?;
         let desk = match find(&app, &admin.name, &form.matching).await? {
-            Ok(challenge) => Desk::Found { found: Found::of(&app, &challenge).await? },
+            Ok(challenge) => Desk::Found {
+                found: Found::of(&app, &challenge).await?,
+            },
             Err(problem) => Desk::Ask { problem },
         };
         show(&app, &headers, &admin, desk).await
@@ -79,7 +91,11 @@ pub(super) async fn look(State(app): State<App>, headers: HeaderMap, Form(form):
     .await
 }
 
-pub(super) async fn issue(State(app): State<App>, headers: HeaderMap, Form(form): Form<IssueForm>) -> Response {
+pub(super) async fn issue(
+    State(app): State<App>,
+    headers: HeaderMap,
+    Form(form): Form<IssueForm>,
+) -> Response {
     respond(async {
         let admin = session::acting_admin(&app, &headers).await?;
         let desk = issued(&app, &admin.name, &form).await?;
@@ -94,24 +110,37 @@ async fn issued(app: &App, admin: &str, form: &IssueForm) -> Result<Desk, Refusa
         Err(problem) => return Ok(Desk::Ask { problem }),
     };
     let found = Found::of(app, &challenge).await?;
-    let Some(purpose) = Purpose::from_code(&form.purpose).filter(|purpose| found.purposes.contains(purpose)) else {
-        return Ok(Desk::Ask { problem: "A code for that cannot be issued for this sign-in." });
+    let Some(purpose) =
+        Purpose::from_code(&form.purpose).filter(|purpose| found.purposes.contains(purpose))
+    else {
+        return Ok(Desk::Ask {
+            problem: "A code for that cannot be issued for this sign-in.",
+        });
     };
     let code = code::issue(app, &challenge, purpose, admin, app.now_ms()).await?;
-    Ok(Desk::Issued { subject: found.subject, purpose: words_of(&purpose), code: grouped(&code) })
+    Ok(Desk::Issued {
+        subject: found.subject,
+        purpose: words_of(&purpose),
+        code: grouped(&code),
+    })
 }
 
 /// What the console calls a purpose.
 pub(super) const fn words_of(purpose: &Purpose) -> &'static str {
     match purpose {
-        Purpose::SignIn => "this sign-in only",
-        Purpose::Bind => "enrol this browser and device",
-        Purpose::Passkey => "make a passkey",
-        Purpose::Totp => "add an authenticator app",
+        Purpose::SignIn => "This sign-in only",
+        Purpose::Bind => "Enrol this browser and device",
+        Purpose::Passkey => "Make a passkey",
+        Purpose::Totp => "Add an authenticator app",
     }
 }
 
-async fn show(app: &App, headers: &HeaderMap, admin: &session::Admin, desk: Desk) -> Result<Response, Refusal> {
+async fn show(
+    app: &App,
+    headers: &HeaderMap,
+    admin: &session::Admin,
+    desk: Desk,
+) -> Result<Response, Refusal> {
     match wants_fragment(headers) {
         true => html(&DeskFragment { desk: &desk }),
         false => whole_page(app, admin, desk).await,
@@ -119,17 +148,33 @@ async fn show(app: &App, headers: &HeaderMap, admin: &session::Admin, desk: Desk
 }
 
 /// The one open challenge that shows this number.
-async fn find(app: &App, admin: &str, matching: &str) -> Result<Result<Challenge, &'static str>, Refusal> {
+async fn find(
+    app: &App,
+    admin: &str,
+    matching: &str,
+) -> Result<Result<Challenge, &'static str>, Refusal> {
     let now = app.now_ms();
-    if !app.store.count_attempt(&format!("look {admin}"), LOOKS, MINUTE, now).await? {
+    if !app
+        .store
+        .count_attempt(&format!("look {admin}"), LOOKS, MINUTE, now)
+        .await?
+    {
         return Ok(Err("Too many numbers at once. Wait a minute."));
     }
-    let matching: String = matching.chars().filter(|c| !c.is_whitespace() && *c != '-').take(16).collect();
+    let matching: String = matching
+        .chars()
+        .filter(|c| !c.is_whitespace() && *c != '-')
+        .take(16)
+        .collect();
     let mut found = app.store.find_challenges_matching(&matching, now).await?;
     Ok(match (found.pop(), found.is_empty()) {
         (Some(only), true) => Ok(only),
-        (Some(_), false) => Err("Two sign-ins show this number just now. Ask the caller to begin again."),
-        (None, _) => Err("No open sign-in shows this number. It may have expired: ask the caller to look again."),
+        (Some(_), false) => {
+            Err("Two sign-ins show this number just now. Ask the caller to begin again.")
+        }
+        (None, _) => Err(
+            "No open sign-in shows this number. It may have expired: ask the caller to look again.",
+        ),
     })
 }
 
@@ -137,8 +182,13 @@ impl Found {
     async fn of(app: &App, challenge: &Challenge) -> Result<Self, Refusal> {
         let now = app.now_ms();
         let (purposes, note) = match enrolment::active(app, challenge).await? {
-            _ if !challenge.allows(Factor::Code) => (vec![], "Policy takes no help-desk code for this sign-in."),
-            None => (vec![], "Nobody who may sign in has this name: no code can be issued."),
+            _ if !challenge.allows(Factor::Code) => {
+                (vec![], "Policy takes no help-desk code for this sign-in.")
+            }
+            None => (
+                vec![],
+                "Nobody who may sign in has this name: no code can be issued.",
+            ),
             Some(user) => {
                 let may_add = enrolment::may_add_factor(&app.store, &user, now).await?;
                 let is_open = |purpose: &Purpose| match purpose {
@@ -146,10 +196,17 @@ impl Found {
                     Purpose::Bind => challenge.candidate.is_some(),
                     Purpose::Passkey | Purpose::Totp => may_add,
                 };
-                let all = [Purpose::SignIn, Purpose::Bind, Purpose::Passkey, Purpose::Totp];
+                let all = [
+                    Purpose::SignIn,
+                    Purpose::Bind,
+                    Purpose::Passkey,
+                    Purpose::Totp,
+                ];
                 let note = match may_add {
                     true => "",
-                    false => "A factor was added less than a day ago: no further one can be added yet.",
+                    false => {
+                        "A factor was added less than a day ago: no further one can be added yet."
+                    }
                 };
                 (all.into_iter().filter(is_open).collect(), note)
             }

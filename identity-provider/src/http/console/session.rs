@@ -53,14 +53,22 @@ pub(super) struct SignInForm {
 
 /// The administrator of this request's session.
 pub(super) async fn admin(app: &App, headers: &HeaderMap, by: Use) -> Result<Admin, Refusal> {
-    let signed_out = || Refusal::SignedOut { is_fragment: wants_fragment(headers) };
+    let signed_out = || Refusal::SignedOut {
+        is_fragment: wants_fragment(headers),
+    };
     let hash = session_hash(headers).ok_or_else(signed_out)?;
     let now = app.now_ms();
     let name = match by {
-        Use::ByPerson => app.store.touch_admin_session(&hash, now - IDLE, now).await?.map(|session| session.admin),
+        Use::ByPerson => app
+            .store
+            .touch_admin_session(&hash, now - IDLE, now)
+            .await?
+            .map(|session| session.admin),
         Use::ByItself => app.store.find_admin_session(&hash, now - IDLE, now).await?,
     };
-    Ok(Admin { name: name.ok_or_else(signed_out)? })
+    Ok(Admin {
+        name: name.ok_or_else(signed_out)?,
+    })
 }
 
 /// As [`admin`], for what changes something: the request has to come from the console itself.
@@ -100,7 +108,9 @@ pub(super) async fn sign_in(
         app.store.clear_attempts(&key_of(&name, from)).await?;
         let cookie = begin(&app, &name).await?;
         let now = app.now_ms();
-        app.store.insert_admin_event(now, "console_signed_in", &name, &format!("from {from}")).await?;
+        app.store
+            .insert_admin_event(now, "console_signed_in", &name, &format!("from {from}"))
+            .await?;
         let mut response = Redirect::to("/console").into_response();
         response.headers_mut().insert(header::SET_COOKIE, cookie);
         Ok(response)
@@ -115,7 +125,9 @@ pub(super) async fn sign_out(State(app): State<App>, headers: HeaderMap) -> Resp
             app.store.delete_admin_session(&hash).await?;
         }
         let mut response = Redirect::to("/console/sign-in").into_response();
-        response.headers_mut().insert(header::SET_COOKIE, cookie("", 0));
+        response
+            .headers_mut()
+            .insert(header::SET_COOKIE, cookie("", 0));
         Ok(response)
     })
     .await
@@ -134,9 +146,15 @@ async fn may_try(app: &App, name: &str, from: IpAddr) -> Result<bool, Refusal> {
         return Ok(false);
     }
     let now = app.now_ms();
-    let here = app.store.count_attempt(&key_of(name, from), TRIES, 15 * MINUTE, now).await?;
+    let here = app
+        .store
+        .count_attempt(&key_of(name, from), TRIES, 15 * MINUTE, now)
+        .await?;
     let key = format!("console {}", keys::hash(name.as_bytes()));
-    let everywhere = app.store.count_attempt(&key, TRIES_FROM_EVERYWHERE, 15 * MINUTE, now).await?;
+    let everywhere = app
+        .store
+        .count_attempt(&key, TRIES_FROM_EVERYWHERE, 15 * MINUTE, now)
+        .await?;
     Ok(here && everywhere)
 }
 
@@ -161,13 +179,21 @@ async fn is_right(app: &App, name: &str, password: String) -> Result<bool, Refus
 async fn begin(app: &App, admin: &str) -> Result<HeaderValue, Refusal> {
     let secret = random::token::<32>();
     let now = app.now_ms();
-    let session = AdminSession { admin: admin.to_owned(), created_at: now, last_seen: now, expires_at: now + LIFETIME };
-    app.store.insert_admin_session(&keys::hash(secret.as_bytes()), &session).await?;
+    let session = AdminSession {
+        admin: admin.to_owned(),
+        created_at: now,
+        last_seen: now,
+        expires_at: now + LIFETIME,
+    };
+    app.store
+        .insert_admin_session(&keys::hash(secret.as_bytes()), &session)
+        .await?;
     Ok(cookie(&secret, LIFETIME / 1_000))
 }
 
 fn cookie(value: &str, seconds: i64) -> HeaderValue {
-    let text = format!("{COOKIE}={value}; Path=/; Max-Age={seconds}; Secure; HttpOnly; SameSite=Strict");
+    let text =
+        format!("{COOKIE}={value}; Path=/; Max-Age={seconds}; Secure; HttpOnly; SameSite=Strict");
     // Invariant: base64url and our own constants are visible ASCII.
     HeaderValue::from_str(&text).expect("a cookie of base64url is a header value")
 }
@@ -179,5 +205,9 @@ fn session_hash(headers: &HeaderMap) -> Option<String> {
 
 fn sign_in_page(name: &str, problem: &str) -> Result<Response, Refusal> {
     let name = name.get(..name.len().min(NAME)).unwrap_or_default();
-    html(&SignInPage { css: CONSOLE_CSS.href(), name, problem })
+    html(&SignInPage {
+        css: CONSOLE_CSS.href(),
+        name,
+        problem,
+    })
 }

@@ -134,11 +134,24 @@ impl Overview {
     pub(super) async fn read(store: &Store, now: Millis) -> Result<Self> {
         let counts = store.count_by_hour(24, now).await?;
         let times = store.silent_times(now - DAY).await?;
-        let sum = |of: fn(&crate::store::console::HourCounts) -> i64| counts.iter().map(|(_, count)| of(count)).sum::<i64>();
-        let (silent, step_up, declined) = (sum(|c| c.silent), sum(|c| c.step_up), sum(|c| c.declined));
-        let column = |of: fn(&crate::store::console::HourCounts) -> i64| counts.iter().map(|(_, count)| of(count)).collect::<Vec<_>>();
+        let sum = |of: fn(&crate::store::console::HourCounts) -> i64| {
+            counts.iter().map(|(_, count)| of(count)).sum::<i64>()
+        };
+        let (silent, step_up, declined) =
+            (sum(|c| c.silent), sum(|c| c.step_up), sum(|c| c.declined));
+        let column = |of: fn(&crate::store::console::HourCounts) -> i64| {
+            counts
+                .iter()
+                .map(|(_, count)| of(count))
+                .collect::<Vec<_>>()
+        };
         let hours: Vec<_> = counts.iter().map(|(hour, _)| hour / 1_000).collect();
-        let series = serde_json::json!([hours, column(|c| c.silent), column(|c| c.step_up), column(|c| c.declined)]);
+        let series = serde_json::json!([
+            hours,
+            column(|c| c.silent),
+            column(|c| c.step_up),
+            column(|c| c.declined)
+        ]);
         let all = silent + step_up + declined;
         Ok(Self {
             now: rfc3339(now),
@@ -156,15 +169,33 @@ impl Overview {
                 .iter()
                 .rev()
                 .map(|(hour, count)| HourRow {
-                    from: rfc3339(*hour).get(..16).unwrap_or_default().replace('T', " "),
+                    from: rfc3339(*hour)
+                        .get(..16)
+                        .unwrap_or_default()
+                        .replace('T', " "),
                     silent: count.silent,
                     step_up: count.step_up,
                     declined: count.declined,
                 })
                 .collect(),
-            decisions: store.latest_decisions(ROWS).await?.into_iter().map(|d| DecisionRow::of(d, now)).collect(),
-            people: store.bound_people().await?.into_iter().map(PersonRow::of).collect(),
-            devices: store.latest_devices().await?.into_iter().map(|d| DeviceRow::of(d, now)).collect(),
+            decisions: store
+                .latest_decisions(ROWS)
+                .await?
+                .into_iter()
+                .map(|d| DecisionRow::of(d, now))
+                .collect(),
+            people: store
+                .bound_people()
+                .await?
+                .into_iter()
+                .map(PersonRow::of)
+                .collect(),
+            devices: store
+                .latest_devices()
+                .await?
+                .into_iter()
+                .map(|d| DeviceRow::of(d, now))
+                .collect(),
         })
     }
 }
@@ -178,7 +209,12 @@ impl DecisionRow {
             ("observe", _) => ("Observed", "warn"),
             _ => ("Step-up", "warn"),
         };
-        let doubted = |code: &String| matches!(Reason::from_code(code), Some(Reason::Impostor | Reason::Automated));
+        let doubted = |code: &String| {
+            matches!(
+                Reason::from_code(code),
+                Some(Reason::Impostor | Reason::Automated)
+            )
+        };
         Self {
             challenge: d.challenge,
             at: rfc3339(d.at),
@@ -186,8 +222,16 @@ impl DecisionRow {
             login: d.user,
             connection: d.connection,
             outcome_words,
-            tone: if d.reasons.iter().any(doubted) { "bad" } else { tone },
-            reasons: d.reasons.iter().filter_map(|code| Reason::from_code(code)).collect(),
+            tone: if d.reasons.iter().any(doubted) {
+                "bad"
+            } else {
+                tone
+            },
+            reasons: d
+                .reasons
+                .iter()
+                .filter_map(|code| Reason::from_code(code))
+                .collect(),
             factor: match d.factor.as_str() {
                 "silent" => "Device key",
                 "passkey" => "Passkey",
@@ -213,8 +257,9 @@ impl PersonRow {
             progress: line.progress.clamp(0, 100),
             mature: line.mature != 0,
             confirmations: line.confirmations,
-            silence_off: (line.silence_off_at != 0)
-                .then(|| Reason::from_code(&line.silence_off_reason).unwrap_or(Reason::SilenceSwitchedOff)),
+            silence_off: (line.silence_off_at != 0).then(|| {
+                Reason::from_code(&line.silence_off_reason).unwrap_or(Reason::SilenceSwitchedOff)
+            }),
         }
     }
 }
@@ -234,7 +279,11 @@ impl DeviceRow {
         };
         // A posture that cannot be read is shown as unknown rather than hiding the device.
         let posture: Posture = serde_json::from_str(&line.posture).unwrap_or_default();
-        let platform = format!("{} {}", posture.platform, posture.os_version.unwrap_or_default());
+        let platform = format!(
+            "{} {}",
+            posture.platform,
+            posture.os_version.unwrap_or_default()
+        );
         Self {
             short: short(&line.id),
             id: line.id,
@@ -275,7 +324,14 @@ mod tests {
 
     #[test]
     fn durations_are_short() {
-        for (ms, text) in [(0, "0 ms"), (999, "999 ms"), (1_000, "1.0 s"), (1_499, "1.4 s"), (59_999, "59.9 s"), (126_000, "2.1 min")] {
+        for (ms, text) in [
+            (0, "0 ms"),
+            (999, "999 ms"),
+            (1_000, "1.0 s"),
+            (1_499, "1.4 s"),
+            (59_999, "59.9 s"),
+            (126_000, "2.1 min"),
+        ] {
             assert_eq!(duration(ms), text);
         }
     }

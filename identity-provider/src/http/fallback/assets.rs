@@ -36,6 +36,7 @@ macro_rules! assets {
 
 const CSS: &str = "text/css; charset=utf-8";
 const JS: &str = "text/javascript; charset=utf-8";
+const SVG: &str = "image/svg+xml";
 const TEXT: &str = "text/plain; charset=utf-8";
 
 assets! {
@@ -45,6 +46,8 @@ assets! {
     CHALLENGE_CSS = "/pages/challenge.css", CSS;
     /// What the challenge page needs besides where scripts are off.
     NOSCRIPT_CSS = "/pages/noscript.css", CSS;
+    /// What stands beside a page's title in a tab.
+    ICON = "/pages/icon.svg", SVG;
     /// Script of the console.
     CONSOLE_JS = "/console/console.js", JS;
     /// Style of the console.
@@ -91,7 +94,8 @@ async fn serve(
         return StatusCode::NOT_FOUND.into_response();
     };
     let etag = format!("\"{}\"", asset.hash());
-    let is_addressed_by_hash = query.as_deref().and_then(|q| q.strip_prefix("v=")) == Some(asset.hash());
+    let is_addressed_by_hash =
+        query.as_deref().and_then(|q| q.strip_prefix("v=")) == Some(asset.hash());
     let caching = match is_addressed_by_hash {
         true => "public, max-age=31536000, immutable",
         false => "no-cache",
@@ -104,11 +108,20 @@ async fn serve(
         false => asset.bytes.into_response(),
     };
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(asset.media_type));
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static(asset.media_type),
+    );
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(caching));
     // Invariant: base64url in quotes is a header value.
-    headers.insert(header::ETAG, HeaderValue::from_str(&etag).expect("an ETag is visible ASCII"));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(
+        header::ETAG,
+        HeaderValue::from_str(&etag).expect("an ETag is visible ASCII"),
+    );
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
     response
 }
 
@@ -123,7 +136,10 @@ mod tests {
         if let Some(held) = held {
             request = request.header(header::IF_NONE_MATCH, held);
         }
-        routes::<()>().oneshot(request.body(Body::empty()).unwrap()).await.unwrap()
+        routes::<()>()
+            .oneshot(request.body(Body::empty()).unwrap())
+            .await
+            .unwrap()
     }
 
     #[tokio::test]
@@ -131,18 +147,29 @@ mod tests {
         let kept = fetch(&CHALLENGE_JS.href(), None).await;
         assert_eq!(kept.status(), StatusCode::OK);
         assert_eq!(kept.headers()[header::CONTENT_TYPE], JS);
-        assert!(kept.headers()[header::CACHE_CONTROL].to_str().unwrap().contains("immutable"));
+        assert!(
+            kept.headers()[header::CACHE_CONTROL]
+                .to_str()
+                .unwrap()
+                .contains("immutable")
+        );
         for path in ["/pages/challenge.js", "/pages/challenge.js?v=older"] {
             let asked = fetch(path, None).await;
             assert_eq!(asked.headers()[header::CACHE_CONTROL], "no-cache", "{path}");
             let etag = asked.headers()[header::ETAG].to_str().unwrap().to_owned();
-            assert_eq!(fetch(path, Some(&etag)).await.status(), StatusCode::NOT_MODIFIED);
+            assert_eq!(
+                fetch(path, Some(&etag)).await.status(),
+                StatusCode::NOT_MODIFIED
+            );
         }
     }
 
     #[test]
     fn our_own_script_stays_small() {
-        let bytes: usize = [&CHALLENGE_JS, &CONSOLE_JS].iter().map(|asset| asset.bytes.len()).sum();
+        let bytes: usize = [&CHALLENGE_JS, &CONSOLE_JS]
+            .iter()
+            .map(|asset| asset.bytes.len())
+            .sum();
         assert!(bytes <= 15 * 1024, "{bytes} bytes");
     }
 }

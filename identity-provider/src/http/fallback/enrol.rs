@@ -26,24 +26,54 @@ pub(super) async fn start_totp(asked: &Asked<'_>, user: &User) -> Result<Step, R
     refuse_while_held(asked, user).await?;
     let secret = totp::Secret::new(random::bytes());
     let sealed = asked.app.master.seal(&context(&user.id), secret.as_bytes());
-    asked.app.store.put_factor_attempt(asked.challenge.id.as_str(), TOTP, &sealed, asked.now).await?;
+    asked
+        .app
+        .store
+        .put_factor_attempt(asked.challenge.id.as_str(), TOTP, &sealed, asked.now)
+        .await?;
     Ok(Step::EnrolTotp(set_up(&secret, user)))
 }
 
 pub(super) async fn finish_totp(asked: &Asked<'_>, typed: &str) -> Result<Step, Refusal> {
     let (user, sealed) = under_way(asked, TOTP).await?;
-    let secret = asked.app.master.open(&context(&user.id), &sealed).and_then(|bytes| totp::Secret::from_slice(&bytes));
+    let secret = asked
+        .app
+        .master
+        .open(&context(&user.id), &sealed)
+        .and_then(|bytes| totp::Secret::from_slice(&bytes));
     let secret = secret.ok_or(StoreError::Corrupt("secret of an authenticator app"))?;
     let Some(step) = totp::find_step(&secret, typed, asked.now, 0) else {
         let key = format!("enrol {}", asked.challenge.id);
-        if !asked.app.store.count_attempt(&key, code::ATTEMPTS, crate::domain::challenge::LIFETIME, asked.now).await? {
+        if !asked
+            .app
+            .store
+            .count_attempt(
+                &key,
+                code::ATTEMPTS,
+                crate::domain::challenge::LIFETIME,
+                asked.now,
+            )
+            .await?
+        {
             return Err(Refusal::TooMany);
         }
-        asked.app.store.put_factor_attempt(asked.challenge.id.as_str(), TOTP, &sealed, asked.now).await?;
+        asked
+            .app
+            .store
+            .put_factor_attempt(asked.challenge.id.as_str(), TOTP, &sealed, asked.now)
+            .await?;
         let message = "That is not the code that the app shows for this key. Try the next one.";
-        return Ok(Step::retry(message, Panel::EnrolTotp(set_up(&secret, user))));
+        return Ok(Step::retry(
+            message,
+            Panel::EnrolTotp(set_up(&secret, user)),
+        ));
     };
-    if !asked.app.store.add_totp(&user.id, &sealed, step, asked.now).await? {
+    if !asked
+        .app
+        .store
+        .add_totp(&user.id, &sealed, step, asked.now)
+        .await?
+    {
         return Err(Refusal::Held);
     }
     added(asked, user, Purpose::Totp).await
@@ -51,13 +81,28 @@ pub(super) async fn finish_totp(asked: &Asked<'_>, typed: &str) -> Result<Step, 
 
 pub(super) async fn start_passkey(asked: &Asked<'_>, user: &User) -> Result<Step, Refusal> {
     refuse_while_held(asked, user).await?;
-    let started = asked.passkeys()?.start_registration(&user.id, &user.login, &asked.credentials().await?)?;
-    asked.app.store.put_factor_attempt(asked.challenge.id.as_str(), PASSKEY, &started.state, asked.now).await?;
-    Ok(Step::EnrolPasskey { options: started.options })
+    let started =
+        asked
+            .passkeys()?
+            .start_registration(&user.id, &user.login, &asked.credentials().await?)?;
+    asked
+        .app
+        .store
+        .put_factor_attempt(
+            asked.challenge.id.as_str(),
+            PASSKEY,
+            &started.state,
+            asked.now,
+        )
+        .await?;
+    Ok(Step::EnrolPasskey {
+        options: started.options,
+    })
 }
 
 pub(super) async fn finish_passkey(asked: &Asked<'_>, answer: &str) -> Result<Step, Refusal> {
-    const WRONG: &str = "The browser's answer could not be accepted. Ask for another code and try again.";
+    const WRONG: &str =
+        "The browser's answer could not be accepted. Ask for another code and try again.";
     let (user, state) = under_way(asked, PASSKEY).await?;
     let stored = match asked.passkeys()?.finish_registration(&state, answer) {
         Ok(stored) => stored,
@@ -101,7 +146,15 @@ async fn refuse_while_held(asked: &Asked<'_>, user: &User) -> Result<(), Refusal
 
 async fn added(asked: &Asked<'_>, user: &User, purpose: Purpose) -> Result<Step, Refusal> {
     let store = &asked.app.store;
-    store.insert_event(asked.now, "factor_added", user.login.as_str(), &asked.challenge, purpose.code()).await?;
+    store
+        .insert_event(
+            asked.now,
+            "factor_added",
+            user.login.as_str(),
+            &asked.challenge,
+            purpose.code(),
+        )
+        .await?;
     Step::of_passed(pass_code(asked.app, &asked.challenge, &user.id, purpose, asked.now).await?)
 }
 
@@ -109,8 +162,16 @@ fn set_up(secret: &totp::Secret, user: &User) -> TotpSetUp {
     let uri = secret.uri(ISSUER, user.login.as_str());
     let (size, path) = qr(uri.as_bytes());
     let base32 = secret.base32();
-    let groups: Vec<&str> = (0..base32.len()).step_by(4).filter_map(|at| base32.get(at..at + 4)).collect();
-    TotpSetUp { secret: groups.join(" "), uri: uri.to_string(), size, path }
+    let groups: Vec<&str> = (0..base32.len())
+        .step_by(4)
+        .filter_map(|at| base32.get(at..at + 4))
+        .collect();
+    TotpSetUp {
+        secret: groups.join(" "),
+        uri: uri.to_string(),
+        size,
+        path,
+    }
 }
 
 /// Side length in modules, and the SVG path of the dark ones, row by row. A text that is too long for any QR code has
@@ -125,7 +186,10 @@ fn qr(text: &[u8]) -> (usize, String) {
     for (y, row) in code.to_colors().chunks(size).enumerate() {
         let mut x = 0;
         while x < size {
-            let dark = row[x..].iter().take_while(|color| **color == Color::Dark).count();
+            let dark = row[x..]
+                .iter()
+                .take_while(|color| **color == Color::Dark)
+                .count();
             if dark > 0 {
                 // Writing to a string cannot fail.
                 let _ = write!(path, "M{x} {y}h{dark}v1h-{dark}z");
@@ -144,7 +208,11 @@ mod tests {
     fn a_qr_code_has_its_three_corner_marks() {
         let (size, path) = qr(b"otpauth://totp/Tacit:ann@acme.test?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=Tacit");
         assert!(size >= 29, "{size}");
-        for corner in ["M0 0h7v1h-7z".to_owned(), format!("M{} 0h7v1h-7z", size - 7), format!("M0 {}h7v1h-7z", size - 1)] {
+        for corner in [
+            "M0 0h7v1h-7z".to_owned(),
+            format!("M{} 0h7v1h-7z", size - 7),
+            format!("M0 {}h7v1h-7z", size - 1),
+        ] {
             assert!(path.contains(&corner), "{corner}");
         }
         assert_eq!(qr(&[b'x'; 5_000]), (0, String::new()));

@@ -2,7 +2,7 @@
 
 use super::assets;
 use crate::{
-    clock::{Millis, SECOND, MINUTE, HOUR},
+    clock::{HOUR, MINUTE, Millis, SECOND},
     domain::challenge::{Challenge, Factor, State},
 };
 use askama::Template;
@@ -112,7 +112,8 @@ pub fn path_of(challenge: &wire::id::ChallengeId) -> String {
 impl ChallengeView {
     /// The page of `challenge` as it stands. The chooser depends on nothing that tells whether the person exists.
     pub fn of(challenge: &Challenge, now: Millis) -> Self {
-        let is_late = challenge.is_expired(now) && matches!(challenge.state, State::Waiting | State::StepUp);
+        let is_late =
+            challenge.is_expired(now) && matches!(challenge.state, State::Waiting | State::StepUp);
         Self {
             request: RequestBody::Challenge {
                 challenge: challenge.id.clone(),
@@ -122,9 +123,16 @@ impl ChallengeView {
             },
             subject: challenge.subject.to_string(),
             application: application_of(challenge),
-            state: if is_late { "expired" } else { challenge.state.code() },
+            state: if is_late {
+                "expired"
+            } else {
+                challenge.state.code()
+            },
             reasons: challenge.reasons.clone(),
-            offered: Factor::ALL.into_iter().filter(|factor| challenge.allows(*factor)).collect(),
+            offered: Factor::ALL
+                .into_iter()
+                .filter(|factor| challenge.allows(*factor))
+                .collect(),
             begun: challenge.fallback_at.is_some(),
             panel: Panel::Closed,
             message: String::new(),
@@ -133,7 +141,8 @@ impl ChallengeView {
 
     /// As HTML.
     pub fn html(&self) -> Result<Html<String>, askama::Error> {
-        let (RequestBody::Challenge { challenge, .. } | RequestBody::Passed { challenge }) = &self.request;
+        let (RequestBody::Challenge { challenge, .. } | RequestBody::Passed { challenge }) =
+            &self.request;
         let page = ChallengePage {
             title: match self.state {
                 "step_up" => "Show that it is you",
@@ -165,7 +174,11 @@ impl OpenedElsewhereView {
     pub fn of(challenge: &Challenge, now: Millis) -> Self {
         Self {
             application: application_of(challenge),
-            place: format!("{}, {}", challenge.place, browser_in_words(&challenge.agent)),
+            place: format!(
+                "{}, {}",
+                challenge.place,
+                browser_in_words(&challenge.agent)
+            ),
             started: ago_in_words(challenge.created_at, now),
         }
     }
@@ -213,7 +226,12 @@ impl CompleteView {
 /// The members of [`RequestBody::Challenge`] without its tag, as the contract with `answer.js` has them.
 fn meta_of(request: &RequestBody) -> serde_json::Value {
     match request {
-        RequestBody::Challenge { challenge, nonce, req, subject } => serde_json::json!({
+        RequestBody::Challenge {
+            challenge,
+            nonce,
+            req,
+            subject,
+        } => serde_json::json!({
             "challenge": challenge, "nonce": nonce, "req": req, "subject": subject,
         }),
         RequestBody::Passed { challenge } => serde_json::json!({ "challenge": challenge }),
@@ -230,9 +248,20 @@ pub fn application_of(challenge: &Challenge) -> String {
 
 /// A browser's own name for itself as people say it: `Chrome on Windows`.
 pub fn browser_in_words(agent: &str) -> String {
-    let named = |table: &[(&str, &'static str)]| table.iter().find(|(mark, _)| agent.contains(mark)).map(|(_, name)| *name);
+    let named = |table: &[(&str, &'static str)]| {
+        table
+            .iter()
+            .find(|(mark, _)| agent.contains(mark))
+            .map(|(_, name)| *name)
+    };
     // Each pretends to be those that come after it.
-    let browser = named(&[("Edg", "Edge"), ("OPR/", "Opera"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari")]);
+    let browser = named(&[
+        ("Edg", "Edge"),
+        ("OPR/", "Opera"),
+        ("Firefox/", "Firefox"),
+        ("Chrome/", "Chrome"),
+        ("Safari/", "Safari"),
+    ]);
     let system = named(&[
         ("Windows", "Windows"),
         ("Android", "Android"),
@@ -275,9 +304,12 @@ pub fn grouped(text: &str) -> String {
 /// What the chooser calls a factor, and what it says about it.
 const fn words_of(factor: &Factor) -> (&'static str, &'static str) {
     match factor {
-        Factor::Passkey => ("Passkey", "Unlock this device, your phone or a security key"),
-        Factor::Totp => ("Authenticator app", "Type the six digits that your app shows"),
-        Factor::Code => ("Help desk", "Call them, read them a number, type their code"),
+        Factor::Passkey => ("Passkey", "Unlock this device, a phone or a security key"),
+        Factor::Totp => (
+            "Authenticator app",
+            "Type the six digits that your app shows",
+        ),
+        Factor::Code => ("Help desk", "Call them and type the code they give you"),
     }
 }
 
@@ -418,19 +450,36 @@ mod tests {
 
     /// The content of the meta element, with HTML's entities undone as a browser does.
     fn meta_content(html: &str, name: &str) -> String {
-        let start = html.split_once(&format!("<meta name=\"{name}\" content=\"")).unwrap().1;
+        let start = html
+            .split_once(&format!("<meta name=\"{name}\" content=\""))
+            .unwrap()
+            .1;
         let raw = start.split_once('"').unwrap().0;
-        [("&#34;", "\""), ("&quot;", "\""), ("&#39;", "'"), ("&#60;", "<"), ("&#62;", ">"), ("&lt;", "<"), ("&gt;", ">"), ("&#38;", "&"), ("&amp;", "&")]
-            .iter()
-            .fold(raw.to_owned(), |text, (entity, c)| text.replace(entity, c))
+        [
+            ("&#34;", "\""),
+            ("&quot;", "\""),
+            ("&#39;", "'"),
+            ("&#60;", "<"),
+            ("&#62;", ">"),
+            ("&lt;", "<"),
+            ("&gt;", ">"),
+            ("&#38;", "&"),
+            ("&amp;", "&"),
+        ]
+        .iter()
+        .fold(raw.to_owned(), |text, (entity, c)| text.replace(entity, c))
     }
 
     #[test]
     fn the_page_carries_what_the_extension_reads() {
         let html = view().html().unwrap().0;
-        let mut meta: serde_json::Value = serde_json::from_str(&meta_content(&html, "tacit-challenge")).unwrap();
+        let mut meta: serde_json::Value =
+            serde_json::from_str(&meta_content(&html, "tacit-challenge")).unwrap();
         meta["type"] = "challenge".into();
-        assert_eq!(serde_json::from_value::<RequestBody>(meta).unwrap(), view().request);
+        assert_eq!(
+            serde_json::from_value::<RequestBody>(meta).unwrap(),
+            view().request
+        );
         assert!(html.contains("<body data-state=\"waiting\""));
         assert!(html.contains("id=\"reason\"") && html.contains("id=\"fallback\""));
         for factor in Factor::ALL {
@@ -444,15 +493,34 @@ mod tests {
     #[test]
     fn browsers_and_times_are_said_as_people_say_them() {
         for (agent, words) in [
-            ("Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36 Edg/156.0.0.0", "Edge on Windows"),
-            ("Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36", "Chrome on Linux"),
-            ("Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Version/18.0 Mobile/15E148 Safari/604.1", "Safari on an iPhone"),
-            ("Mozilla/5.0 (Macintosh; Intel Mac OS X 10.15; rv:140.0) Gecko/20100101 Firefox/140.0", "Firefox on macOS"),
+            (
+                "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36 Edg/156.0.0.0",
+                "Edge on Windows",
+            ),
+            (
+                "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36",
+                "Chrome on Linux",
+            ),
+            (
+                "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Version/18.0 Mobile/15E148 Safari/604.1",
+                "Safari on an iPhone",
+            ),
+            (
+                "Mozilla/5.0 (Macintosh; Intel Mac OS X 10.15; rv:140.0) Gecko/20100101 Firefox/140.0",
+                "Firefox on macOS",
+            ),
             ("", "an unknown browser"),
         ] {
             assert_eq!(browser_in_words(agent), words);
         }
-        for (past, words) in [(-5_000, "just now"), (999, "just now"), (59_999, "59 s ago"), (60_000, "1 min ago"), (47 * HOUR, "47 h ago"), (48 * HOUR, "2 days ago")] {
+        for (past, words) in [
+            (-5_000, "just now"),
+            (999, "just now"),
+            (59_999, "59 s ago"),
+            (60_000, "1 min ago"),
+            (47 * HOUR, "47 h ago"),
+            (48 * HOUR, "2 days ago"),
+        ] {
             assert_eq!(ago_in_words(0, past), words);
         }
     }
@@ -463,11 +531,42 @@ mod tests {
         view.message = "<img src=x onerror=alert(1)>".into();
         for html in [
             view.html().unwrap().0,
-            OpenedElsewhereView { application: "<i>".into(), place: "<i>".into(), started: "<i>".into() }.html().unwrap().0,
-            CompleteView { application: "<i>".into(), state: "allowed", action: "https://a.test/?a&\"b".into(), fields: vec![("<i>".into(), "\"><i>".into())] }.html().unwrap().0,
-            NoticeView { title: "<i>".into(), text: "<i>".into(), reference: "<i>".into() }.html().unwrap().0,
+            OpenedElsewhereView {
+                application: "<i>".into(),
+                place: "<i>".into(),
+                started: "<i>".into(),
+            }
+            .html()
+            .unwrap()
+            .0,
+            CompleteView {
+                application: "<i>".into(),
+                state: "allowed",
+                action: "https://a.test/?a&\"b".into(),
+                fields: vec![("<i>".into(), "\"><i>".into())],
+            }
+            .html()
+            .unwrap()
+            .0,
+            NoticeView {
+                title: "<i>".into(),
+                text: "<i>".into(),
+                reference: "<i>".into(),
+            }
+            .html()
+            .unwrap()
+            .0,
         ] {
-            for forbidden in ["<script>", "<style", " style=", " onclick", " onerror=alert(1)>", "<i>", "<img", "javascript:"] {
+            for forbidden in [
+                "<script>",
+                "<style",
+                " style=",
+                " onclick",
+                " onerror=alert(1)>",
+                "<i>",
+                "<img",
+                "javascript:",
+            ] {
                 assert!(!html.contains(forbidden), "{forbidden} in {html}");
             }
         }
@@ -475,10 +574,18 @@ mod tests {
 
     #[test]
     fn the_page_of_another_browser_holds_nothing_to_answer_with() {
-        let view = OpenedElsewhereView { application: "Workplace".into(), place: "203.0.113.7, Firefox on Windows".into(), started: "2 minutes ago".into() };
+        let view = OpenedElsewhereView {
+            application: "Workplace".into(),
+            place: "203.0.113.7, Firefox on Windows".into(),
+            started: "2 minutes ago".into(),
+        };
         let html = view.html().unwrap().0;
         assert!(html.contains("Workplace") && html.contains("203.0.113.7"));
         assert!(html.contains("data-state=\"opened_elsewhere\""));
-        assert!(!html.contains("tacit-challenge") && !html.contains("<script") && !html.contains("<form"));
+        assert!(
+            !html.contains("tacit-challenge")
+                && !html.contains("<script")
+                && !html.contains("<form")
+        );
     }
 }

@@ -62,7 +62,9 @@ pub(super) enum Refusal {
     #[error("too many attempts; begin the sign-in again")]
     TooMany,
     /// A factor was added less than a day ago.
-    #[error("another way to sign in was added less than a day ago; until then no further one can be added")]
+    #[error(
+        "another way to sign in was added less than a day ago; until then no further one can be added"
+    )]
     Held,
     /// Ours.
     #[error(transparent)]
@@ -77,7 +79,9 @@ pub(super) enum Refusal {
 
 impl Step {
     pub(super) fn code(challenge: &Challenge) -> Self {
-        Self::Code { number: grouped(&challenge.matching) }
+        Self::Code {
+            number: grouped(&challenge.matching),
+        }
     }
 
     pub(super) fn retry(message: &'static str, panel: Panel) -> Self {
@@ -110,7 +114,8 @@ impl Step {
             Self::EnrolTotp(set_up) => (StatusCode::OK, Panel::EnrolTotp(set_up), ""),
             Self::Retry { message, panel } => (StatusCode::UNPROCESSABLE_ENTITY, panel, message),
             Self::Passkey { .. } | Self::EnrolPasskey { .. } => {
-                let message = "A passkey needs a browser with scripts switched on. Choose another way.";
+                let message =
+                    "A passkey needs a browser with scripts switched on. Choose another way.";
                 (StatusCode::OK, Panel::Closed, message)
             }
         };
@@ -120,7 +125,10 @@ impl Step {
         view.panel = panel;
         view.message = message.to_owned();
         match view.html() {
-            Ok(html) => unstored(crate::http::challenge_page(&asked.challenge, (status, html).into_response())),
+            Ok(html) => unstored(crate::http::challenge_page(
+                &asked.challenge,
+                (status, html).into_response(),
+            )),
             Err(error) => refused(&error.into(), headers),
         }
     }
@@ -131,8 +139,12 @@ impl Step {
             Self::Passkey { options } => json!({ "step": "passkey", "options": options }),
             Self::Totp => json!({ "step": "totp" }),
             Self::Code { number } => json!({ "step": "code", "number": number }),
-            Self::EnrolTotp(s) => json!({ "step": "enrol_totp", "secret": s.secret, "uri": s.uri, "size": s.size, "path": s.path }),
-            Self::EnrolPasskey { options } => json!({ "step": "enrol_passkey", "options": options }),
+            Self::EnrolTotp(s) => {
+                json!({ "step": "enrol_totp", "secret": s.secret, "uri": s.uri, "size": s.size, "path": s.path })
+            }
+            Self::EnrolPasskey { options } => {
+                json!({ "step": "enrol_passkey", "options": options })
+            }
             Self::Retry { message, .. } => json!({ "step": "retry", "message": message }),
         }
     }
@@ -150,7 +162,9 @@ impl Refusal {
 
     fn status(&self) -> StatusCode {
         match self {
-            Self::CrossSite | Self::AnotherBrowser | Self::NotOffered | Self::Held => StatusCode::FORBIDDEN,
+            Self::CrossSite | Self::AnotherBrowser | Self::NotOffered | Self::Held => {
+                StatusCode::FORBIDDEN
+            }
             Self::Unknown => StatusCode::NOT_FOUND,
             Self::Expired => StatusCode::GONE,
             Self::Closed => StatusCode::CONFLICT,
@@ -161,7 +175,11 @@ impl Refusal {
 }
 
 /// What a request about an open challenge came to, in the form that was asked for.
-pub(super) fn answer(done: Result<Step, Refusal>, asked: &Asked<'_>, headers: &HeaderMap) -> Response {
+pub(super) fn answer(
+    done: Result<Step, Refusal>,
+    asked: &Asked<'_>,
+    headers: &HeaderMap,
+) -> Response {
     match done {
         Ok(step) => step.into_response(asked, headers),
         Err(refusal) => refused(&refusal, headers),
@@ -179,7 +197,13 @@ pub(super) fn refused(refusal: &Refusal, headers: &HeaderMap) -> Response {
         _ => capitalised(&refusal.to_string()),
     };
     if wants_json(headers) {
-        return unstored((status, Json(json!({ "step": "closed", "message": message }))).into_response());
+        return unstored(
+            (
+                status,
+                Json(json!({ "step": "closed", "message": message })),
+            )
+                .into_response(),
+        );
     }
     crate::http::notice(status, "That did not work", &message, "")
 }
@@ -192,7 +216,10 @@ fn wants_json(headers: &HeaderMap) -> bool {
 }
 
 fn unstored(mut response: Response) -> Response {
-    response.headers_mut().insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
+    response.headers_mut().insert(
+        header::CACHE_CONTROL,
+        header::HeaderValue::from_static("no-store"),
+    );
     response
 }
 

@@ -24,8 +24,14 @@ const ATTESTED: u8 = 0x40;
 impl Authenticator {
     pub(crate) fn new(origin: &str) -> Self {
         let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).unwrap();
-        let id = crate::random::bytes::<32>().to_vec();
-        Self { key, id, origin: origin.into(), flags: PRESENT | VERIFIED }
+        let mut id = vec![0; 32];
+        aws_lc_rs::rand::fill(&mut id).unwrap();
+        Self {
+            key,
+            id,
+            origin: origin.into(),
+            flags: PRESENT | VERIFIED,
+        }
     }
 
     /// The same, but nobody unlocks it.
@@ -87,6 +93,8 @@ impl Authenticator {
 
     fn client_data(&self, kind: &str, options: &Value) -> Vec<u8> {
         let challenge = options["publicKey"]["challenge"].as_str().unwrap();
-        json!({ "type": kind, "challenge": challenge, "origin": self.origin, "crossOrigin": false }).to_string().into_bytes()
+        json!({ "type": kind, "challenge": challenge, "origin": self.origin, "crossOrigin": false })
+            .to_string()
+            .into_bytes()
     }
 }

@@ -22,7 +22,9 @@ fn a_passkey_that_was_made_signs_in() {
     let started = party().start_authentication(&passkeys, DECOY).unwrap();
     assert_eq!(started.options["publicKey"]["userVerification"], "required");
     let answer = authenticator.get(&started.options);
-    let (used, strength) = party().finish_authentication(&started.state, &passkeys, &answer).unwrap();
+    let (used, strength) = party()
+        .finish_authentication(&started.state, &passkeys, &answer)
+        .unwrap();
     assert_eq!(used.credential_id, authenticator.id());
     assert_eq!(strength, Strength::PhishingResistant { hardware: true });
 }
@@ -30,7 +32,10 @@ fn a_passkey_that_was_made_signs_in() {
 #[test]
 fn an_answer_from_another_origin_is_refused() {
     let authenticator = Authenticator::new("https://login.tacit-ipd.test");
-    assert!(matches!(registered(&authenticator), Err(PasskeyError::Refused(_))));
+    assert!(matches!(
+        registered(&authenticator),
+        Err(PasskeyError::Refused(_))
+    ));
 }
 
 #[test]
@@ -39,8 +44,14 @@ fn without_user_verification_nothing_is_made_and_nothing_passes() {
     let authenticator = Authenticator::new(ORIGIN);
     let passkeys = [registered(&authenticator).unwrap().credential];
     let started = party().start_authentication(&passkeys, DECOY).unwrap();
-    let answer = authenticator.without_user_verification().get(&started.options);
-    assert!(party().finish_authentication(&started.state, &passkeys, &answer).is_err());
+    let answer = authenticator
+        .without_user_verification()
+        .get(&started.options);
+    assert!(
+        party()
+            .finish_authentication(&started.state, &passkeys, &answer)
+            .is_err()
+    );
 }
 
 #[test]
@@ -50,7 +61,11 @@ fn the_passkey_of_another_person_is_refused() {
     registered(&ben).unwrap();
     let started = party().start_authentication(&passkeys, DECOY).unwrap();
     let answer = ben.get(&started.options);
-    assert!(party().finish_authentication(&started.state, &passkeys, &answer).is_err());
+    assert!(
+        party()
+            .finish_authentication(&started.state, &passkeys, &answer)
+            .is_err()
+    );
 }
 
 #[test]
@@ -60,12 +75,21 @@ fn an_answer_to_another_challenge_is_refused() {
     let first = party().start_authentication(&passkeys, DECOY).unwrap();
     let second = party().start_authentication(&passkeys, DECOY).unwrap();
     let answer = authenticator.get(&first.options);
-    assert!(party().finish_authentication(&second.state, &passkeys, &answer).is_err());
+    assert!(
+        party()
+            .finish_authentication(&second.state, &passkeys, &answer)
+            .is_err()
+    );
 }
 
 #[test]
 fn options_for_nobody_look_like_options_for_somebody() {
-    let some = party().start_authentication(&[registered(&Authenticator::new(ORIGIN)).unwrap().credential], DECOY).unwrap();
+    let some = party()
+        .start_authentication(
+            &[registered(&Authenticator::new(ORIGIN)).unwrap().credential],
+            DECOY,
+        )
+        .unwrap();
     let none = party().start_authentication(&[], DECOY).unwrap();
     let shape = |options: &serde_json::Value| {
         let key = options["publicKey"].as_object().unwrap();
@@ -73,18 +97,37 @@ fn options_for_nobody_look_like_options_for_somebody() {
         let allowed = key["allowCredentials"].as_array().unwrap();
         let first = allowed[0].as_object().unwrap();
         let inner: Vec<String> = first.keys().cloned().collect();
-        (members, allowed.len(), inner, first["id"].as_str().unwrap().len())
+        (
+            members,
+            allowed.len(),
+            inner,
+            first["id"].as_str().unwrap().len(),
+        )
     };
     assert_eq!(shape(&some.options), shape(&none.options));
     let answer = Authenticator::new(ORIGIN).get(&none.options);
-    assert!(party().finish_authentication(&none.state, &[], &answer).is_err());
+    assert!(
+        party()
+            .finish_authentication(&none.state, &[], &answer)
+            .is_err()
+    );
 }
 
 #[test]
 fn what_is_no_answer_is_refused_as_malformed() {
     let started = party().start_authentication(&[], DECOY).unwrap();
-    for answer in ["", "{}", "null", "[]", &"x".repeat(ANSWER + 1), r#"{"id":"a","rawId":"%"}"#] {
+    for answer in [
+        "",
+        "{}",
+        "null",
+        "[]",
+        &"x".repeat(ANSWER + 1),
+        r#"{"id":"a","rawId":"%"}"#,
+    ] {
         let refused = party().finish_authentication(&started.state, &[], answer);
-        assert!(matches!(refused, Err(PasskeyError::Malformed)), "{answer:.20}");
+        assert!(
+            matches!(refused, Err(PasskeyError::Malformed)),
+            "{answer:.20}"
+        );
     }
 }

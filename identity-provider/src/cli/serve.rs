@@ -8,7 +8,10 @@ use axum::extract::ConnectInfo;
 use clap::Args;
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::{conn::auto::Builder, graceful::GracefulShutdown},
+    server::{
+        conn::auto::Builder,
+        graceful::{GracefulShutdown, Watcher},
+    },
 };
 use rustls::{
     ServerConfig,
@@ -60,7 +63,7 @@ impl Serve {
 async fn accept(app: &App, listener: TcpListener, tls: Option<TlsAcceptor>) {
     let router = http::router(app.clone());
     let slots = Arc::new(Semaphore::new(CONNECTIONS));
-    let graceful = Arc::new(GracefulShutdown::new());
+    let graceful = GracefulShutdown::new();
     let mut stop = std::pin::pin!(stop_signal());
     loop {
         let Ok(slot) = slots.clone().acquire_owned().await else {
@@ -90,17 +93,13 @@ async fn accept(app: &App, listener: TcpListener, tls: Option<TlsAcceptor>) {
                 peer,
                 router.clone(),
                 tls.clone(),
-                graceful.clone(),
+                graceful.watcher(),
                 slot,
             ));
         }
     }
     drop(listener);
     tracing::info!("stopping: what is under way may end");
-    let Some(graceful) = Arc::into_inner(graceful) else {
-        // A handshake is still under way; connections end with the process.
-        return;
-    };
     if timeout(GRACE, graceful.shutdown()).await.is_err() {
         tracing::warn!("some connections did not end in time");
     }
@@ -111,7 +110,7 @@ async fn serve(
     peer: SocketAddr,
     router: axum::Router,
     tls: Option<TlsAcceptor>,
-    graceful: Arc<GracefulShutdown>,
+    graceful: Watcher,
     _slot: OwnedSemaphorePermit,
 ) {
     let _ = stream.set_nodelay(true);
@@ -137,7 +136,6 @@ async fn serve(
                     .serve_connection(TokioIo::new(stream), service)
                     .into_owned(),
             );
-            drop(graceful);
             connection.await
         }
         Some(acceptor) => {
@@ -151,7 +149,6 @@ async fn serve(
                     .serve_connection(TokioIo::new(stream), service)
                     .into_owned(),
             );
-            drop(graceful);
             connection.await
         }
     };

@@ -27,11 +27,14 @@ use axum::{
     routing::get,
 };
 use serde::Serialize;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use wire::{id::ChallengeId, reason::Reason};
 
 /// Another process may have moved the challenge: look so often.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// No request is held for longer, whatever the clock does; the longest patience a policy may ask for.
+const HOLD: Duration = Duration::from_secs(10);
 
 /// The routes.
 pub fn routes() -> Router<App> {
@@ -109,12 +112,13 @@ async fn wait(app: &App, challenge: Challenge) -> Result<Challenge, StoreError> 
     let (_, policy) = app.policies.current(&app.store).await?;
     let until = challenge.created_at + Millis::from(policy.patience_ms);
     let waiter = app.wakeups.wait_for(&id);
+    let began = Instant::now();
     loop {
         let moved = waiter.moved();
         let Some(current) = app.store.find_challenge(&id).await? else {
             return Ok(challenge);
         };
-        if current.state != ChallengeState::Waiting {
+        if current.state != ChallengeState::Waiting || began.elapsed() > HOLD {
             return Ok(current);
         }
         let now = app.now_ms();

@@ -33,7 +33,7 @@ pub async fn post(
         .await?
         .is_none()
     {
-        return Err(Reason::NotConfigured.into());
+        return Err(Reason::ServerRefused.into());
     }
     let registration = jose::verify_registration(&request.statement).map_err(agent::refusal)?;
     let url = app.url(DEVICES);

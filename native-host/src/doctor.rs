@@ -127,7 +127,7 @@ fn describe_store(chosen: &Chosen) -> String {
 async fn check_signature(keys: &Keys) -> Step {
     const NAME: &str = "device key";
     let message = b"tacit-host doctor: not a statement";
-    let signature = match keys.signer.sign(message).await {
+    let signature = match keys.open.sign(message).await {
         Ok(signature) => signature,
         Err(error) => return failed(NAME, error.to_string()),
     };

@@ -7,6 +7,7 @@ use crate::data::DataFolder;
 use crate::keystore::{self, Chosen, Keys, KeystoreError};
 use crate::posture::Posture;
 use crate::refusal::Refusal;
+use crate::sealing::SealingKey;
 use crate::settings::{ExtensionId, Settings, SettingsError};
 use crate::statements::{self, Own, SignError, Statement};
 use ring::rand::{SecureRandom, SystemRandom};
@@ -156,15 +157,10 @@ impl Host {
                 check_length("plain", plain.len(), limits::TEMPLATE)?;
                 let keys = self.keys().await?;
                 let binding = self.binding(&keys, &user).await?;
-                let sealed = keys
-                    .sealing
-                    .seal(
-                        &keys.device,
-                        &binding.user,
-                        &binding.salt,
-                        &plain,
-                        &self.random,
-                    )
+                let device = keys.device.clone();
+                let key = self.sealing_key(keys).await?;
+                let sealed = key
+                    .seal(&device, &binding.user, &binding.salt, &plain, &self.random)
                     .ok_or_else(no_randomness)?;
                 Ok(ResponseBody::Sealed { sealed })
             }
@@ -172,9 +168,9 @@ impl Host {
                 check_length("sealed", sealed.len(), limits::TEMPLATE + SEAL_OVERHEAD)?;
                 let keys = self.keys().await?;
                 let binding = self.binding(&keys, &user).await?;
-                let plain =
-                    keys.sealing
-                        .unseal(&keys.device, &binding.user, &binding.salt, &sealed)?;
+                let device = keys.device.clone();
+                let key = self.sealing_key(keys).await?;
+                let plain = key.unseal(&device, &binding.user, &binding.salt, &sealed)?;
                 Ok(ResponseBody::Unsealed { plain })
             }
         }
@@ -358,31 +354,46 @@ impl Host {
         Ok(Rc::clone(keys.insert(Rc::new(made))))
     }
 
-    /// Signs; if the store fails, opens it again and tries once more: a chip that was reset has forgotten what was
-    /// loaded. A store that does not answer at all is not waited for twice.
     async fn sign<S: Statement>(
         &self,
         claims: &S,
         keys: Rc<Keys>,
     ) -> Result<ResponseBody, Refusal> {
-        let error = match statements::sign(claims, &keys).await {
-            Ok(statement) => return Ok(ResponseBody::Signed { statement }),
-            Err(SignError::Keystore(error)) => error,
-            Err(error) => return Err(error.into()),
+        let statement = match statements::sign(claims, &keys).await {
+            Err(SignError::Keystore(error)) => {
+                let keys = self.open_again(keys, error).await?;
+                statements::sign(claims, &keys).await?
+            }
+            signed => signed?,
         };
+        Ok(ResponseBody::Signed { statement })
+    }
+
+    async fn sealing_key(&self, keys: Rc<Keys>) -> Result<Rc<SealingKey>, Refusal> {
+        let error = match keys.open.sealing_key().await {
+            Ok(key) => return Ok(key),
+            Err(error) => error,
+        };
+        let keys = self.open_again(keys, error).await?;
+        Ok(keys.open.sealing_key().await?)
+    }
+
+    /// After a failure of the store: a chip that was reset has forgotten what was loaded. A store that does not answer
+    /// at all is not waited for twice.
+    async fn open_again(&self, keys: Rc<Keys>, error: KeystoreError) -> Result<Rc<Keys>, Refusal> {
         tracing::warn!(%error, "the key store failed; opening it again");
         let device = keys.device.clone();
+        // The last owner closes the store, which must have happened before it is opened again.
         drop(keys);
         *self.keys.lock().await = None;
         if matches!(error, KeystoreError::TpmTimeout) {
             return Err(error.into());
         }
         let keys = self.keys().await?;
-        if keys.device != device {
-            return Err(error.into());
+        match keys.device == device {
+            true => Ok(keys),
+            false => Err(error.into()),
         }
-        let statement = statements::sign(claims, &keys).await?;
-        Ok(ResponseBody::Signed { statement })
     }
 
     async fn binding(&self, keys: &Keys, user: &UserName) -> Result<BindingRecord, Refusal> {

@@ -94,7 +94,7 @@ pub async fn sign<S: Statement>(claims: &S, keys: &Keys) -> Result<String, SignE
     if input.len() + 87 > limits::JWS {
         return Err(SignError::TooLong);
     }
-    let signature = keys.signer.sign(input.as_bytes()).await?;
+    let signature = keys.open.sign(input.as_bytes()).await?;
     Ok(jws::compact(&input, &signature))
 }
 
@@ -184,7 +184,8 @@ mod tests {
     #[test]
     fn evidence_that_no_engine_can_have_found_is_refused() {
         assert!(check_evidence(&evidence()).is_ok());
-        let changes: [(&str, fn(&mut Evidence)); 8] = [
+        type Change = (&'static str, fn(&mut Evidence));
+        let changes: [Change; 8] = [
             ("llr", |e| e.llr = f64::NAN),
             ("llr", |e| e.llr = f64::INFINITY),
             ("progress", |e| e.progress = 101),

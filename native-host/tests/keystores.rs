@@ -71,8 +71,11 @@ fn a_tpm_that_was_reset_under_a_running_host_costs_nothing() {
     let mut host = machine.greeted();
     let (_, jwk) = host.device_key();
     host.bind(ANN);
-    host.signed(answer(ANN));
+    let sealed = host.seal(ANN, b"template");
+    let tpm = tpm.restart();
+    let _: Answer = verified(&host.signed(answer(ANN)), ANSWER_TYP, &jwk);
     let _tpm = tpm.restart();
+    assert_eq!(host.unseal(ANN, &sealed), Ok(b"template".to_vec()));
     let _: Answer = verified(&host.signed(answer(ANN)), ANSWER_TYP, &jwk);
 }
 

@@ -28,6 +28,7 @@ use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 use std::future::Future;
 use std::pin::Pin;
+use std::rc::Rc;
 use wire::b64;
 use wire::id::{DeviceId, Thumbprint};
 use wire::jws::Jwk;
@@ -53,10 +54,13 @@ pub trait Keystore {
     fn create(&self) -> Pending<'_, Keys>;
 }
 
-/// Signs with the device key.
-pub trait Signer {
-    /// ES256 over `message`: r ‖ s.
+/// The private halves in an open store.
+pub trait OpenKeys {
+    /// ES256 over `message` by the device key: r ‖ s.
     fn sign<'a>(&'a self, message: &'a [u8]) -> Pending<'a, [u8; 64]>;
+
+    /// The sealing key. A chip fetches it at its first use: an answer, which somebody waits for, does not need it.
+    fn sealing_key(&self) -> Pending<'_, Rc<SealingKey>>;
 }
 
 /// The kinds of store.
@@ -102,26 +106,19 @@ pub struct Keys {
     pub thumbprint: Thumbprint,
     /// The public device key.
     pub jwk: Jwk,
-    /// The private device key.
-    pub signer: Box<dyn Signer>,
-    /// For templates.
-    pub sealing: SealingKey,
+    /// The private device key and the sealing key.
+    pub open: Box<dyn OpenKeys>,
 }
 
 impl Keys {
     /// `point` is the uncompressed public key.
-    pub(crate) fn new(
-        point: &[u8],
-        signer: Box<dyn Signer>,
-        sealing: SealingKey,
-    ) -> Result<Self, KeystoreError> {
+    pub(crate) fn new(point: &[u8], open: Box<dyn OpenKeys>) -> Result<Self, KeystoreError> {
         let (jwk, thumbprint) = name(point).ok_or(KeystoreError::Unreadable)?;
         Ok(Self {
             device: DeviceId::of_key(&thumbprint),
             thumbprint,
             jwk,
-            signer,
-            sealing,
+            open,
         })
     }
 }

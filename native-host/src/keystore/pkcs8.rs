@@ -1,9 +1,10 @@
 //! Keys that are bytes: what the secret store, the file and the memory store have in common.
 
-use super::{Keys, KeystoreError, Pending, Signer};
+use super::{Keys, KeystoreError, OpenKeys, Pending};
 use crate::sealing::SealingKey;
 use ring::rand::{SecureRandom, SystemRandom};
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
+use std::rc::Rc;
 use zeroize::Zeroizing;
 
 /// Both keys as bytes: `sealing key (32) ‖ PKCS#8 of the device key`.
@@ -47,16 +48,28 @@ impl Bytes {
         let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8, &random)
             .map_err(|_| KeystoreError::Unreadable)?;
         let point = pair.public_key().as_ref().to_vec();
-        Keys::new(&point, Box::new(pair), sealing)
+        let sealing = Rc::new(sealing);
+        Keys::new(&point, Box::new(Open { pair, sealing }))
     }
 }
 
-impl Signer for EcdsaKeyPair {
+struct Open {
+    pair: EcdsaKeyPair,
+    sealing: Rc<SealingKey>,
+}
+
+impl OpenKeys for Open {
     fn sign<'a>(&'a self, message: &'a [u8]) -> Pending<'a, [u8; 64]> {
-        let signed = EcdsaKeyPair::sign(self, &SystemRandom::new(), message)
+        let signed = self
+            .pair
+            .sign(&SystemRandom::new(), message)
             .ok()
             .and_then(|signature| signature.as_ref().try_into().ok())
             .ok_or(KeystoreError::NoRandomness);
         Box::pin(std::future::ready(signed))
+    }
+
+    fn sealing_key(&self) -> Pending<'_, Rc<SealingKey>> {
+        Box::pin(std::future::ready(Ok(Rc::clone(&self.sealing))))
     }
 }

@@ -4,7 +4,6 @@
 //! seed each time). They have no password, so `noDA` keeps them usable while the chip is in dictionary-attack lockout
 //! for somebody else's wrong passwords. What is secret crosses the bus in a salted session with encrypted parameters.
 
-use super::Opened;
 use super::blobs::Blobs;
 use crate::keystore::KeystoreError;
 use crate::sealing::SealingKey;
@@ -37,7 +36,16 @@ const MAX_HANDLES: u32 = 64;
 /// An open chip, perhaps with the device key loaded. Dropping it frees what it loaded.
 pub(super) struct Chip {
     context: Context,
-    device: Option<KeyHandle>,
+    loaded: Option<Loaded>,
+}
+
+/// The device key in the chip, and what it takes to open the sealing key.
+struct Loaded {
+    root: KeyHandle,
+    device: KeyHandle,
+    blobs: Blobs,
+    /// For errors.
+    file: String,
 }
 
 impl Chip {
@@ -55,7 +63,7 @@ impl Chip {
             .map_err(|_| KeystoreError::TpmMissing(tcti.to_owned()))?;
         let mut chip = Self {
             context,
-            device: None,
+            loaded: None,
         };
         if tcti.starts_with("swtpm") || tcti.starts_with("mssim") {
             chip.flush_leftovers()?;
@@ -83,35 +91,50 @@ impl Chip {
         Ok(Blobs::new(device, sealing))
     }
 
-    /// Loads the device key and opens the sealing key; `file` is for the error.
-    pub(super) fn load(&mut self, blobs: &Blobs, file: &str) -> Result<Opened, KeystoreError> {
+    /// Loads the device key and returns its public point; `file` is for errors.
+    pub(super) fn load(&mut self, blobs: Blobs, file: String) -> Result<[u8; 65], KeystoreError> {
         let root = self.storage_root()?;
-        let foreign = |error: KeystoreError| match error {
-            KeystoreError::Tpm { .. } => KeystoreError::TpmForeignKey(file.to_owned()),
-            other => other,
-        };
-        let (device, public) = self
-            .load_child(root, &blobs.device_public, &blobs.device_private)
-            .map_err(foreign)?;
+        let (device, public) =
+            self.load_child(root, &blobs.device_public, &blobs.device_private, &file)?;
         let point = point_of(&public).ok_or(KeystoreError::Unreadable)?;
-        let (sealed, _) = self
-            .load_child(root, &blobs.sealing_public, &blobs.sealing_private)
-            .map_err(foreign)?;
-        let session = self.encrypted_session(root)?;
+        self.loaded = Some(Loaded {
+            root,
+            device,
+            blobs,
+            file,
+        });
+        Ok(point)
+    }
+
+    /// Unseals the sealing key.
+    pub(super) fn open_sealing_key(&mut self) -> Result<SealingKey, KeystoreError> {
+        let loaded = self.loaded.take().ok_or(KeystoreError::Unreadable)?;
+        let opened = self.unseal(&loaded);
+        self.loaded = Some(loaded);
+        opened
+    }
+
+    fn unseal(&mut self, loaded: &Loaded) -> Result<SealingKey, KeystoreError> {
+        let blobs = &loaded.blobs;
+        let (sealed, _) = self.load_child(
+            loaded.root,
+            &blobs.sealing_public,
+            &blobs.sealing_private,
+            &loaded.file,
+        )?;
+        let session = self.encrypted_session(loaded.root)?;
         let secret = self
             .context
             .execute_with_session(Some(session), |context| context.unseal(sealed.into()))
             .map_err(failed("Unseal"))?;
-        let sealing = SealingKey::from_bytes(secret.value()).ok_or(KeystoreError::Unreadable)?;
         self.flush(sealed)?;
-        self.flush(root)?;
-        self.device = Some(device);
-        Ok(Opened { point, sealing })
+        SealingKey::from_bytes(secret.value()).ok_or(KeystoreError::Unreadable)
     }
 
     /// ES256 over what hashes to `digest`: r ‖ s.
     pub(super) fn sign(&mut self, digest: &[u8; 32]) -> Result<[u8; 64], KeystoreError> {
-        let key = self.device.ok_or(KeystoreError::Unreadable)?;
+        let loaded = self.loaded.as_ref().ok_or(KeystoreError::Unreadable)?;
+        let key = loaded.device;
         let digest = Digest::try_from(&digest[..]).map_err(failed("Sign"))?;
         // The digest was not made in the chip, and the key is not restricted: the ticket is empty.
         let ticket = HashcheckTicket::try_from(TPMT_TK_HASHCHECK {
@@ -168,6 +191,7 @@ impl Chip {
         root: KeyHandle,
         public: &[u8],
         private: &[u8],
+        file: &str,
     ) -> Result<(KeyHandle, Public), KeystoreError> {
         let public = Public::unmarshall(public).map_err(|_| KeystoreError::Unreadable)?;
         let private = Private::try_from(private).map_err(|_| KeystoreError::Unreadable)?;
@@ -176,7 +200,7 @@ impl Chip {
             .execute_with_session(Some(AuthSession::Password), |context| {
                 context.load(root, private, public.clone())
             })
-            .map_err(failed("Load"))?;
+            .map_err(not_loaded(file))?;
         Ok((handle, public))
     }
 
@@ -233,25 +257,35 @@ impl Chip {
     }
 }
 
+/// Another chip, or another seed of this one, wrapped a key whose integrity check fails.
+fn not_loaded(file: &str) -> impl FnOnce(TssError) -> KeystoreError {
+    let file = file.to_owned();
+    move |error| match kind_of(error) {
+        Some(Tss2ResponseCodeKind::Integrity) => KeystoreError::TpmForeignKey(file),
+        _ => failed("Load")(error),
+    }
+}
+
+fn kind_of(error: TssError) -> Option<Tss2ResponseCodeKind> {
+    match error {
+        TssError::Tss2Error(code) => code.kind(),
+        TssError::WrapperError(_) => None,
+    }
+}
+
 /// What a failed command means to whoever has to mend it.
 fn failed(step: &'static str) -> impl Fn(TssError) -> KeystoreError {
-    move |error| {
-        let kind = match error {
-            TssError::Tss2Error(code) => code.kind(),
-            TssError::WrapperError(_) => None,
-        };
-        match kind {
-            Some(Tss2ResponseCodeKind::Lockout) => KeystoreError::TpmLockout,
-            Some(Tss2ResponseCodeKind::BadAuth | Tss2ResponseCodeKind::AuthFail)
-                if step == "CreatePrimary" =>
-            {
-                KeystoreError::TpmOwnerPassword
-            }
-            _ => KeystoreError::Tpm {
-                step,
-                what: error.to_string(),
-            },
+    move |error| match kind_of(error) {
+        Some(Tss2ResponseCodeKind::Lockout) => KeystoreError::TpmLockout,
+        Some(Tss2ResponseCodeKind::BadAuth | Tss2ResponseCodeKind::AuthFail)
+            if step == "CreatePrimary" =>
+        {
+            KeystoreError::TpmOwnerPassword
         }
+        _ => KeystoreError::Tpm {
+            step,
+            what: error.to_string(),
+        },
     }
 }
 

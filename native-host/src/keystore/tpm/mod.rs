@@ -7,16 +7,17 @@
 mod blobs;
 mod chip;
 
-use super::{Keys, Keystore, KeystoreError, Kind, Pending, Signer};
+use super::{Keys, Keystore, KeystoreError, Kind, OpenKeys, Pending};
 use crate::data::DataFolder;
 use crate::sealing::SealingKey;
 use blobs::Blobs;
 use chip::Chip;
 use ring::digest::{SHA256, digest};
+use std::rc::Rc;
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
-use tokio::sync::oneshot;
+use tokio::sync::{OnceCell, oneshot};
 use tokio::time::timeout;
 use wire::id::DeviceId;
 
@@ -51,9 +52,9 @@ impl Tpm {
         };
         let blobs = Blobs::parse(&file).ok_or(KeystoreError::Unreadable)?;
         let name = self.data.path(FILE).display().to_string();
-        let load = move |chip: &mut Chip| chip.load(&blobs, &name);
-        let (opened, thread) = start(self.tcti.clone(), load).await?;
-        opened.keys(thread).map(Some)
+        let load = move |chip: &mut Chip| chip.load(blobs, name);
+        let (point, thread) = start(self.tcti.clone(), load).await?;
+        Keys::new(&point, Box::new(thread)).map(Some)
     }
 
     /// The wrapped key's public part stands beside it: a chip that another process holds is left alone.
@@ -68,14 +69,15 @@ impl Tpm {
     }
 
     async fn create_keys(&self) -> Result<Keys, KeystoreError> {
-        let create = |chip: &mut Chip| {
+        let name = self.data.path(FILE).display().to_string();
+        let create = move |chip: &mut Chip| {
             let blobs = chip.create()?;
-            let opened = chip.load(&blobs, FILE)?;
-            Ok((blobs, opened))
+            let file = blobs.to_bytes();
+            Ok((chip.load(blobs, name)?, file))
         };
-        let ((blobs, opened), thread) = start(self.tcti.clone(), create).await?;
-        self.data.write(FILE, &blobs.to_bytes())?;
-        opened.keys(thread)
+        let ((point, file), thread) = start(self.tcti.clone(), create).await?;
+        self.data.write(FILE, &file)?;
+        Keys::new(&point, Box::new(thread))
     }
 }
 
@@ -97,29 +99,37 @@ impl Keystore for Tpm {
     }
 }
 
-/// What opening the chip yields beside the loaded key itself.
-struct Opened {
-    point: [u8; 65],
-    sealing: SealingKey,
+/// What the chip's thread can be asked for.
+enum Job {
+    Sign([u8; 32], Reply<[u8; 64]>),
+    OpenSealingKey(Reply<SealingKey>),
 }
 
-impl Opened {
-    fn keys(self, thread: ChipThread) -> Result<Keys, KeystoreError> {
-        Keys::new(&self.point, Box::new(thread), self.sealing)
-    }
-}
-
-/// One digest to sign.
-struct Job {
-    digest: [u8; 32],
-    reply: oneshot::Sender<Result<[u8; 64], KeystoreError>>,
-}
+type Reply<T> = oneshot::Sender<Result<T, KeystoreError>>;
 
 /// The thread that owns the chip. Dropping this ends it, and gives it a moment to free the chip's memory: a chip
 /// without a resource manager would keep what a dead process loaded.
 struct ChipThread {
     jobs: Option<mpsc::Sender<Job>>,
     ended: mpsc::Receiver<()>,
+    sealing: OnceCell<Rc<SealingKey>>,
+}
+
+impl ChipThread {
+    async fn ask<T>(
+        &self,
+        job: impl FnOnce(Reply<T>) -> Job,
+        patience: Duration,
+    ) -> Result<T, KeystoreError> {
+        let (reply, answer) = oneshot::channel();
+        let jobs = self.jobs.as_ref().ok_or(KeystoreError::TpmTimeout)?;
+        jobs.send(job(reply))
+            .map_err(|_| KeystoreError::TpmTimeout)?;
+        match timeout(patience, answer).await {
+            Ok(Ok(done)) => done,
+            _ => Err(KeystoreError::TpmTimeout),
+        }
+    }
 }
 
 impl Drop for ChipThread {
@@ -130,23 +140,19 @@ impl Drop for ChipThread {
     }
 }
 
-impl Signer for ChipThread {
+impl OpenKeys for ChipThread {
     fn sign<'a>(&'a self, message: &'a [u8]) -> Pending<'a, [u8; 64]> {
-        let hashed = digest(&SHA256, message);
         Box::pin(async move {
-            let digest = hashed
-                .as_ref()
-                .try_into()
-                .map_err(|_| KeystoreError::Unreadable)?;
-            let (reply, answer) = oneshot::channel();
-            let job = Job { digest, reply };
-            let jobs = self.jobs.as_ref().ok_or(KeystoreError::TpmTimeout)?;
-            jobs.send(job).map_err(|_| KeystoreError::TpmTimeout)?;
-            match timeout(SIGNING, answer).await {
-                Ok(Ok(signed)) => signed,
-                _ => Err(KeystoreError::TpmTimeout),
-            }
+            let digest = digest(&SHA256, message);
+            let digest = digest.as_ref().try_into();
+            let digest = digest.map_err(|_| KeystoreError::Unreadable)?;
+            self.ask(|reply| Job::Sign(digest, reply), SIGNING).await
         })
+    }
+
+    fn sealing_key(&self) -> Pending<'_, Rc<SealingKey>> {
+        let open = async { self.ask(Job::OpenSealingKey, OPENING).await.map(Rc::new) };
+        Box::pin(async { self.sealing.get_or_try_init(|| open).await.cloned() })
     }
 }
 
@@ -171,12 +177,17 @@ async fn start<T: Send + 'static>(
             return;
         }
         for job in queue {
-            let _ = job.reply.send(chip.sign(&job.digest));
+            // Nobody waits any more if this fails.
+            let _ = match job {
+                Job::Sign(digest, reply) => reply.send(chip.sign(&digest)).is_ok(),
+                Job::OpenSealingKey(reply) => reply.send(chip.open_sealing_key()).is_ok(),
+            };
         }
     });
     let thread = ChipThread {
         jobs: Some(jobs),
         ended,
+        sealing: OnceCell::new(),
     };
     match timeout(OPENING, answer).await {
         Ok(Ok(done)) => Ok((done?, thread)),

@@ -15,7 +15,7 @@ async function ask(type, members = {}) {
 
 const OUTCOMES = {
   allow: "Answered silently",
-  step_up: "Asked for an ordinary factor",
+  step_up: "Ordinary factor asked for",
   decline: "Left to Okta",
   observe: "Observed only",
   none: "Not answered",
@@ -38,7 +38,9 @@ function decision({ at: time, outcome, reasons }) {
   const entry = element("li");
   const head = element("div", undefined, "head");
   const when = new Date(time);
-  const stamp = element("time", when.toLocaleString([], { dateStyle: "medium", timeStyle: "short" }));
+  const today = when.toDateString() === new Date().toDateString();
+  const stamp = element("time", when.toLocaleString([], today ? { timeStyle: "short" } : { dateStyle: "medium" }));
+  stamp.title = when.toLocaleString();
   stamp.dateTime = when.toISOString();
   head.append(element("span", OUTCOMES[outcome ?? "none"] ?? outcome, outcome ?? "none"), stamp);
   entry.append(head, ...reasons.map((code) => element("div", words(code) ?? code)));

@@ -50,6 +50,11 @@ impl DataFolder {
         Ok(Self { root })
     }
 
+    /// The folder itself.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// The full path of `name`.
     pub fn path(&self, name: &str) -> PathBuf {
         self.root.join(name)

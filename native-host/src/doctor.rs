@@ -72,7 +72,7 @@ pub async fn diagnose(
 
 fn describe(settings: &Settings, config: &Path) -> String {
     format!(
-        "{} is valid: {} answers, {} extension(s) may call",
+        "{} is valid: signs for {}, {} extension(s) may call",
         config.display(),
         settings.configuration.server_origin,
         settings.allowed_extensions.len()
@@ -85,7 +85,7 @@ async fn check_keys(settings: &Settings, steps: &mut Vec<Step>) {
         Ok(data) => data,
         Err(error) => return steps.push(failed("data folder", error.to_string())),
     };
-    let place = data.path("").display().to_string();
+    let place = data.root().display().to_string();
     steps.push(passed("data folder", format!("{place} is writable")));
     let chosen = match keystore::choose(settings, &data).await {
         Ok(chosen) => chosen,

@@ -88,8 +88,14 @@ struct Where {
     root: PathBuf,
 }
 
-fn main() -> anyhow::Result<ExitCode> {
-    let arguments = Arguments::parse();
+fn main() -> ExitCode {
+    run(Arguments::parse()).unwrap_or_else(|error| {
+        eprintln!("tacit-host: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let config = &arguments.config;
     match (arguments.command, arguments.caller) {
         (None, Some(caller)) => speak(config, &caller),
@@ -124,7 +130,7 @@ fn speak(config: &Path, caller: &str) -> anyhow::Result<ExitCode> {
         && let Some(folder) = settings.data_dir()
         && let Ok(data) = DataFolder::open(folder)
     {
-        log::start(&data.path(""), settings.log);
+        log::start(data.root(), settings.log);
     }
     log::log_panics();
     if let Err(error) = &settings {
@@ -155,11 +161,17 @@ fn register(config: &Path, at: &Where, program: Option<PathBuf>) -> anyhow::Resu
 }
 
 fn show_status(config: &Path, json: bool) -> anyhow::Result<ExitCode> {
-    let settings = Settings::load(config)?;
-    let status = event_loop()?.block_on(status(&settings))?;
-    match json {
-        true => println!("{}", serde_json::to_string(&status)?),
-        false => print!("{status}"),
+    let found = Settings::load(config)
+        .map_err(anyhow::Error::from)
+        .and_then(|settings| Ok(event_loop()?.block_on(status(&settings))?));
+    match (found, json) {
+        (Ok(status), true) => println!("{}", serde_json::to_string(&status)?),
+        (Ok(status), false) => print!("{status}"),
+        (Err(error), true) => {
+            println!("{}", serde_json::json!({"error": format!("{error:#}")}));
+            return Ok(ExitCode::FAILURE);
+        }
+        (Err(error), false) => return Err(error),
     }
     Ok(ExitCode::SUCCESS)
 }

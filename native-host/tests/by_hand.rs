@@ -280,11 +280,17 @@ fn bad_command_lines_are_answered_with_help_and_a_failure() {
             .contains("Examples:")
     );
     std::fs::remove_file(machine.config()).unwrap();
-    let output = run(&machine, &["install"]);
+    let expected = "does not exist: write it";
+    for command in ["install", "status"] {
+        let output = run(&machine, &[command]);
+        assert!(!output.status.success());
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            said.contains(expected) && said.lines().count() == 1,
+            "{said}"
+        );
+    }
+    let output = run(&machine, &["status", "--json"]);
     assert!(!output.status.success());
-    assert!(
-        String::from_utf8(output.stderr)
-            .unwrap()
-            .contains("does not exist: write it")
-    );
+    assert!(json(&output)["error"].as_str().unwrap().contains(expected));
 }

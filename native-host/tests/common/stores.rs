@@ -216,9 +216,12 @@ pub fn machine() -> Machine {
 }
 
 fn terminate(child: &mut Child) {
-    let _ = Command::new("kill")
-        .args(["-TERM", &child.id().to_string()])
-        .status();
+    use rustix::process::{Pid, Signal, kill_process};
+    if child.try_wait().unwrap().is_some() {
+        return;
+    }
+    let process = Pid::from_child(child);
+    kill_process(process, Signal::TERM).unwrap();
     let deadline = Instant::now() + PATIENCE;
     while child.try_wait().unwrap().is_none() {
         if Instant::now() > deadline {

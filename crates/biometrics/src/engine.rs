@@ -18,6 +18,11 @@ const QUARANTINE: f64 = 4.0 * 3_600_000.0;
 const JOINABLE: f64 = 8.0 * 3_600_000.0;
 /// Fading keystrokes or actions below which there is nothing to judge.
 const LEAST: (f64, f64) = (3.0, 1.0);
+/// No screen reaches further, in pixels.
+const SCREEN: f32 = 1e6;
+/// Places in `clocks`.
+const KEYBOARD: usize = 0;
+const POINTER: usize = 1;
 /// A time that no clock shows; events beyond it are dropped.
 const NO_CLOCK: f64 = 9.0e15;
 
@@ -62,8 +67,9 @@ pub struct Engine {
     /// Keystrokes and ms of pointer actions since the last reset.
     keys: u32,
     pointer_ms: f32,
-    /// Time of the latest event; no event yet: `None`.
-    clock: Option<f64>,
+    /// Time of the latest event of keyboard and pointer; no event yet: `None`. One batch holds each in order, but not
+    /// the one with the other.
+    clocks: [Option<f64>; 2],
     /// Time of the newest evidence.
     newest: Option<f64>,
 }
@@ -113,7 +119,7 @@ impl Engine {
             quarantine: [Quarantine::new(), Quarantine::new()],
             keys: 0,
             pointer_ms: 0.0,
-            clock: None,
+            clocks: [None; 2],
             newest: None,
         };
         engine.with_targets(Targets::default())
@@ -163,32 +169,21 @@ impl Engine {
         if !(0.0..NO_CLOCK).contains(&event.at) {
             return;
         }
-        let at = self.advance(event.at);
-        match event.kind {
+        let Event { at, kind } = event;
+        match kind {
             EventKind::KeyDown { key } => {
+                let at = self.advance(KEYBOARD, at);
                 if self.strokes.down(key, at) {
                     self.automation.key_event(at);
                 }
             }
-            EventKind::KeyUp { key } => self.key_up(key, at),
-            EventKind::Move { x, y, .. } => {
-                if let Some((x, y)) = place(x, y) {
-                    let action = self.actions.at(at, x, y);
-                    self.acted(at, action);
-                }
+            EventKind::KeyUp { key } => {
+                let at = self.advance(KEYBOARD, at);
+                self.key_up(key, at);
             }
-            EventKind::ButtonDown { x, y, .. } => {
-                if let Some((x, y)) = place(x, y) {
-                    let action = self.actions.press(at, x, y);
-                    self.acted(at, action);
-                }
-            }
-            EventKind::ButtonUp { x, y, .. } => {
-                if let Some((x, y)) = place(x, y) {
-                    let action = self.actions.release(at, x, y);
-                    self.acted(at, action);
-                }
-            }
+            EventKind::Move { x, y, .. } => self.point(at, x, y, Actions::at),
+            EventKind::ButtonDown { x, y, .. } => self.point(at, x, y, Actions::press),
+            EventKind::ButtonUp { x, y, .. } => self.point(at, x, y, Actions::release),
             EventKind::Wheel { .. } => {}
             EventKind::Focus { .. } => self.break_off(),
             EventKind::Inserted { .. } => self.strokes.break_chain(),
@@ -262,7 +257,7 @@ impl Engine {
         self.quarantine.iter_mut().for_each(Quarantine::clear);
         self.keys = 0;
         self.pointer_ms = 0.0;
-        self.clock = None;
+        self.clocks = [None; 2];
         self.newest = None;
     }
 
@@ -273,7 +268,7 @@ impl Engine {
         out.extend(self.model.version.to_le_bytes());
         out.extend(self.keys.to_le_bytes());
         out.extend(self.pointer_ms.to_le_bytes());
-        for time in [self.clock, self.newest] {
+        for time in [self.clocks[KEYBOARD], self.clocks[POINTER], self.newest] {
             out.extend(time.unwrap_or(-1.0).to_le_bytes());
         }
         self.automation.write(&mut out);
@@ -298,8 +293,11 @@ impl Engine {
         }
         let keys = from.u32()?;
         let pointer_ms = from.f32(1e12)?;
-        let clock = from.f64(NO_CLOCK)?;
-        let newest = from.f64(NO_CLOCK)?;
+        let mut times = [None; 3];
+        for time in &mut times {
+            *time = Some(from.f64(NO_CLOCK)?).filter(|time| *time >= 0.0);
+        }
+        let [keyboard, pointer, newest] = times;
         let automation = Automation::read(&mut from)?;
         let mut trust = self.trust.clone();
         trust.read(&mut from)?;
@@ -315,27 +313,46 @@ impl Engine {
         self.break_off();
         self.keys = keys;
         self.pointer_ms = pointer_ms.max(0.0);
-        self.clock = (clock >= 0.0).then_some(clock);
-        self.newest = (newest >= 0.0).then_some(newest);
+        self.clocks = [keyboard, pointer];
+        self.newest = newest;
         self.automation = automation;
         self.trust = trust;
         self.quarantine = quarantine;
         Ok(())
     }
 
-    /// The time that an event counts for. Lateness is forgiven; a jump back breaks what was going on.
-    fn advance(&mut self, at: f64) -> f64 {
-        let now = match self.clock {
+    /// The time that an event of a device counts for. Lateness is forgiven; a jump back breaks what was going on.
+    fn advance(&mut self, device: usize, at: f64) -> f64 {
+        let now = match self.clocks[device] {
             Some(clock) if at < clock - LATE => {
-                self.break_off();
+                if device == KEYBOARD {
+                    self.strokes.break_chain();
+                } else {
+                    self.actions.break_off();
+                }
                 at
             }
             Some(clock) => at.max(clock),
             None => at,
         };
-        self.clock = Some(now);
+        self.clocks[device] = Some(now);
         self.trust.pass(now);
         now
+    }
+
+    /// The pointer does something at a place.
+    fn point(
+        &mut self,
+        at: f64,
+        x: f32,
+        y: f32,
+        act: impl Fn(&mut Actions, f64, f32, f32) -> Option<Action>,
+    ) {
+        if x.abs() <= SCREEN && y.abs() <= SCREEN {
+            let at = self.advance(POINTER, at);
+            let action = act(&mut self.actions, at, x, y);
+            self.acted(at, action);
+        }
     }
 
     fn break_off(&mut self) {
@@ -414,16 +431,11 @@ impl Engine {
         let now = if now.is_finite() {
             now
         } else {
-            self.clock.unwrap_or(0.0)
+            self.newest.unwrap_or(0.0)
         };
         self.trust
             .reading(&self.model.typing, &self.model.pointing, now)
     }
-}
-
-/// A position, where it is one.
-fn place(x: f32, y: f32) -> Option<(f32, f32)> {
-    (x.abs() <= 1e6 && y.abs() <= 1e6).then_some((x, y))
 }
 
 /// Why bytes are not a rolling state.

@@ -291,3 +291,33 @@ fn a_million_events_leave_the_state_small() {
     engine.confirm(at);
     assert!(engine.template_bytes().unwrap().len() <= 40 * 1024);
 }
+
+#[test]
+fn a_batch_may_hold_the_keyboard_before_the_pointer() {
+    let person = person(6);
+    let mut events: Vec<Event> = ["keys", "pointer"]
+        .into_iter()
+        .flat_map(|part| person["live"][part].as_array().unwrap())
+        .map(|capture| common::event(capture, START))
+        .collect();
+    let mut apart = learned(&person);
+    apart.reset();
+    let mut mixed = apart.clone();
+    // Batches of half a second, the keyboard's events first in each.
+    events.sort_by_key(|event| (event.at / 500.0) as u64);
+    events.iter().for_each(|event| apart.push(*event));
+    events.sort_by(|a, b| a.at.total_cmp(&b.at));
+    events.iter().for_each(|event| mixed.push(*event));
+    let end = events.last().unwrap().at;
+    let (apart, mixed) = (apart.assess(end), mixed.assess(end));
+    assert_eq!(
+        (apart.keys, apart.pointer_ms),
+        (mixed.keys, mixed.pointer_ms)
+    );
+    assert!(
+        (apart.llr - mixed.llr).abs() < 0.05,
+        "{} and {}",
+        apart.llr,
+        mixed.llr
+    );
+}

@@ -74,3 +74,30 @@ fn learning_becomes_mature_with_the_recorded_days() {
         assert!(engine.template_bytes().unwrap().len() <= 40 * 1024);
     }
 }
+
+/// What a browser adds when events are played into it: late by up to some milliseconds, never out of order.
+#[test]
+fn a_played_recording_still_fits_when_events_come_late() {
+    for n in [3, 5, 6] {
+        let mut person = person(n);
+        let mut state = 7u64;
+        for part in ["keys", "pointer"] {
+            let mut latest = 0.0f64;
+            for event in person["live"][part].as_array_mut().unwrap() {
+                state = state
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1);
+                let late = (state >> 40) as f64 / f64::from(1u32 << 24) * 10.0;
+                latest = latest.max(event[1].as_f64().unwrap() + late);
+                event[1] = latest.into();
+            }
+        }
+        let assessment = live(&learned(&person), &person, true);
+        println!("person {n}: {:.2}", assessment.llr);
+        assert_eq!(
+            assessment.verdict,
+            Verdict::Genuine,
+            "person {n}: {assessment:?}"
+        );
+    }
+}

@@ -98,7 +98,8 @@ fn main() -> ExitCode {
 fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let config = &arguments.config;
     match (arguments.command, arguments.caller) {
-        (None, Some(caller)) => speak(config, &caller),
+        (None, Some(caller)) if caller.contains("://") => speak(config, &caller),
+        (None, Some(word)) => bail!("{word} is neither a command nor an extension, see --help"),
         (Some(ByHand::Install { at, program }), _) => register(config, &at, program),
         (Some(ByHand::Uninstall { at }), _) => {
             show_files("removed", &uninstall(&at.target()?)?);

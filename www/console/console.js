@@ -35,7 +35,7 @@
       cursor: { drag: { x: false, y: false }, y: false, points: { show: false } },
       legend: { live: true },
       scales: { y: { range: [0, most * 1.1] }, x: { range: (_, low, high) => [low - 600, high + 4200] } },
-      axes: [{ ...axis, values: (_, times) => times.map(clock) }, { ...axis, size: 44, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 1e5] }],
+      axes: [{ ...axis, size: 32, values: (_, times) => times.map(clock) }, { ...axis, size: 44, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 1e5] }],
       series: [
         { label: "Hour from", value: (_, t) => (t == null ? "–" : clock(t)) },
         ...NAMES.map(([label, variable]) => ({

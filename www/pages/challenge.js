@@ -23,6 +23,7 @@
         line.textContent = words[code] ?? words.policy_step_up;
         return line;
       }));
+      by("warning").hidden = !reasons.some((code) => code.endsWith("_elsewhere"));
     }
     if (body.dataset.state === state) return;
     body.dataset.state = state;
@@ -69,13 +70,8 @@
     if (outcome.form) leave(outcome.form);
   }
 
-  async function leave(form) {
+  function leave(form) {
     leaving = true;
-    if (begun) {
-      // The extension hears of the passed factor before the page is gone; its message is on the way after one turn.
-      document.dispatchEvent(new Event("tacit-passed"));
-      await wait(50);
-    }
     const out = document.createElement("form");
     out.method = "post";
     out.action = form.action;
@@ -133,7 +129,8 @@
       case "passed":
         begun = true;
         show("allowed");
-        leaving = false;
+        // The extension hears of it at once: while the way on is fetched, its message leaves the page.
+        document.dispatchEvent(new Event("tacit-passed"));
         return passed();
       case "passkey":
         open("passkey");
@@ -165,6 +162,7 @@
 
   // A passed factor decides the challenge: the outcome now holds the form.
   async function passed() {
+    await wait(50);
     for (let n = 0; n < 5 && !leaving; n += 1) {
       try {
         const response = await fetch(`${base}/outcome`, { headers: { accept: "application/json" }, cache: "no-store", credentials: "same-origin" });

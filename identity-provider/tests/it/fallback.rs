@@ -15,7 +15,9 @@ use tacit::{
         challenge::{Challenge, State},
         code::{self, Purpose},
     },
+    store::{StoreError, factor::PasskeyRow},
 };
+use tokio::task::JoinSet;
 use wire::{reason::Reason, statement::Verdict};
 
 #[path = "../../src/domain/factor/passkey/authenticator.rs"]
@@ -256,6 +258,38 @@ async fn after_one_addition_no_other_for_a_day(database: Database) {
     assert_eq!(second.post(&server, "totp/enrol", "code", &digits).await.status, 403);
     server.wait(DAY + 1);
     with_passkey(&server, "ann@acme.test").await;
+}
+
+async fn of_many_additions_at_once_one_happens(database: Database) {
+    let server = Server::new(database).await;
+    let (store, ann, now) = (&server.app.store, &server.ann.id, server.now());
+    let passkey = |n: usize| PasskeyRow {
+        credential_id: format!("credential {n}"),
+        user_id: ann.as_str().into(),
+        credential: "{}".into(),
+        label: String::new(),
+        created_at: now,
+        last_used_at: 0,
+    };
+    let mut tasks = JoinSet::new();
+    for n in 0..20 {
+        let (store, ann, row) = (store.clone(), ann.clone(), passkey(n));
+        tasks.spawn(async move {
+            match n % 2 {
+                0 => store.add_passkey(&ann, &row, now).await.unwrap(),
+                _ => store.add_totp(&ann, "sealed", 1, now).await.unwrap(),
+            }
+        });
+    }
+    let added = tasks.join_all().await.into_iter().filter(|added| *added).count();
+    assert_eq!((added, store.count_factors(ann).await.unwrap()), (1, 1));
+    let ben = &server.ben.id;
+    server.wait(2 * DAY);
+    let taken = store.passkeys_of(ann).await.unwrap().pop().map_or_else(|| passkey(0), |row| row);
+    store.add_passkey(ann, &taken, server.now()).await.ok();
+    let twice = store.add_passkey(ben, &taken, server.now()).await;
+    assert!(matches!(twice, Err(StoreError::Conflict)), "one credential never belongs to two people: {twice:?}");
+    assert_eq!(store.find_user(ben).await.unwrap().unwrap().additions_held_until, 0, "and a failed addition holds nothing");
 }
 
 async fn a_passkey_is_made_under_a_code_and_signs_in(database: Database) {

@@ -19,6 +19,8 @@ pub struct ChallengeView {
     pub subject: String,
     /// The application, or whatever the person knows this sign-in by.
     pub application: String,
+    /// Where the sign-in was asked for: address and browser.
+    pub place: String,
     /// `waiting`, `step_up`, `allowed`, `declined` or `expired`.
     pub state: &'static str,
     /// Why an ordinary factor is asked for.
@@ -123,6 +125,7 @@ impl ChallengeView {
             },
             subject: challenge.subject.to_string(),
             application: application_of(challenge),
+            place: place_of(challenge),
             state: if is_late {
                 "expired"
             } else {
@@ -159,6 +162,11 @@ impl ChallengeView {
             state: self.state,
             begun: self.begun,
             application: &self.application,
+            place: &self.place,
+            is_doubtful: self
+                .reasons
+                .iter()
+                .any(|reason| matches!(reason, Reason::StartedElsewhere | Reason::OpenedElsewhere)),
             subject: &self.subject,
             reasons: &self.reasons,
             offered: &self.offered,
@@ -174,11 +182,7 @@ impl OpenedElsewhereView {
     pub fn of(challenge: &Challenge, now: Millis) -> Self {
         Self {
             application: application_of(challenge),
-            place: format!(
-                "{}, {}",
-                challenge.place,
-                browser_in_words(&challenge.agent)
-            ),
+            place: place_of(challenge),
             started: ago_in_words(challenge.created_at, now),
         }
     }
@@ -244,6 +248,14 @@ pub fn application_of(challenge: &Challenge) -> String {
         "" => "your organisation's sign-in".into(),
         name => name.into(),
     }
+}
+
+fn place_of(challenge: &Challenge) -> String {
+    format!(
+        "{}, {}",
+        challenge.place,
+        browser_in_words(&challenge.agent)
+    )
 }
 
 /// A browser's own name for itself as people say it: `Chrome on Windows`.
@@ -335,6 +347,8 @@ struct ChallengePage<'a> {
     state: &'a str,
     begun: bool,
     application: &'a str,
+    place: &'a str,
+    is_doubtful: bool,
     subject: &'a str,
     reasons: &'a [Reason],
     offered: &'a [Factor],
@@ -439,6 +453,7 @@ mod tests {
             },
             subject: "o'neil\"<b>@acme.test".into(),
             application: "<script>alert(1)</script>".into(),
+            place: "<i>".into(),
             state: "waiting",
             reasons: vec![],
             offered: Factor::ALL.to_vec(),
@@ -523,6 +538,23 @@ mod tests {
         ] {
             assert_eq!(ago_in_words(0, past), words);
         }
+    }
+
+    #[test]
+    fn a_sign_in_from_elsewhere_is_warned_of_by_name_and_place() {
+        let mut view = view();
+        view.state = "step_up";
+        assert!(
+            view.html()
+                .unwrap()
+                .0
+                .contains("<aside id=\"warning\" class=\"warning when when-step-up\" hidden>")
+        );
+        view.reasons = vec![Reason::StartedElsewhere];
+        view.place = "203.0.113.7, Chrome on Windows".into();
+        let html = view.html().unwrap().0;
+        assert!(html.contains("<aside id=\"warning\" class=\"warning when when-step-up\">"));
+        assert!(html.contains("203.0.113.7, Chrome on Windows"));
     }
 
     #[test]

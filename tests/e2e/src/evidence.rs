@@ -65,12 +65,17 @@ impl Mark {
 impl Record {
     /// Whether this sign-in was answered silently: we say so, and Okta took the answer and made a session.
     pub fn is_silent(&self) -> bool {
-        self.outcome() == "allow" && self.decision["factor"].is_null() && self.session_was_created()
+        self.outcome() == "allow" && self.factor() == "silent" && self.session_was_created()
     }
 
     /// What policy made of it.
     pub fn outcome(&self) -> &str {
         self.decision["outcome"].as_str().unwrap_or_default()
+    }
+
+    /// What signed the person in: `silent`, an ordinary factor, or nothing yet.
+    pub fn factor(&self) -> &str {
+        self.decision["factor"].as_str().unwrap_or_default()
     }
 
     /// Codes of the reasons.
@@ -90,6 +95,16 @@ impl Record {
     pub fn mark(&self, name: &str) -> Option<i64> {
         let mut marks = self.events.iter().rev();
         marks.find_map(|event| event["debugContext"]["debugData"][name].as_i64())
+    }
+
+    /// What failed assertions show.
+    pub fn describe(&self) -> String {
+        let events: Vec<String> = self
+            .events
+            .iter()
+            .map(|event| format!("{} {}", event["eventType"], event["outcome"]["result"]))
+            .collect();
+        format!("{} [{}]", self.decision, events.join(", "))
     }
 
     fn succeeded(&self, kind: &str) -> bool {

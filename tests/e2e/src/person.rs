@@ -87,7 +87,7 @@ pub async fn ask_popup(browser: &Browser, body: Value) -> Result<Value> {
 
 /// Waits until the extension has its configuration, reached the host and registered the device; returns the device.
 pub async fn wait_for_device(browser: &Browser) -> Result<String> {
-    poll::until_async(
+    let waited = poll::until_async(
         "the extension to register its device",
         Duration::from_secs(40),
         async || {
@@ -95,7 +95,14 @@ pub async fn wait_for_device(browser: &Browser) -> Result<String> {
             Ok(state["device"].as_str().map(str::to_owned))
         },
     )
-    .await
+    .await;
+    match waited {
+        Ok(device) => Ok(device),
+        Err(why) => {
+            let found = ask_popup(browser, json!({ "type": "diagnose" })).await;
+            Err(why.context(format!("the extension's own diagnosis: {found:?}")))
+        }
+    }
 }
 
 /// The folder of the repository.

@@ -298,6 +298,9 @@ fn capabilities(world: &World, profile: &Path, window: Window) -> Map<String, Va
     ];
     arguments.extend(
         [
+            // `chrome_debug.log` in the profile holds what the extension's worker writes to its console.
+            "--enable-logging",
+            "--log-level=0",
             "--disable-gpu",
             "--disable-quic",
             "--no-first-run",

@@ -13,8 +13,25 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
-/// The people of every world.
-pub const PEOPLE: &[&str] = &["ann@acme.test", "ben@acme.test", "cleo@acme.test"];
+/// The people of every world. A roll-out window binds each of them once, so scenarios do not share people.
+pub const PEOPLE: &[&str] = &[
+    "ann@acme.test",
+    "ben@acme.test",
+    "cleo@acme.test",
+    "dora@acme.test",
+    "emil@acme.test",
+    "fay@acme.test",
+    "gus@acme.test",
+    "hana@acme.test",
+    "ivo@acme.test",
+    "jo@acme.test",
+    "kim@acme.test",
+    "lea@acme.test",
+    "max@acme.test",
+    "nia@acme.test",
+    "otto@acme.test",
+    "pia@acme.test",
+];
 
 /// What differs between worlds.
 #[derive(Clone, Copy, Debug)]
@@ -55,7 +72,9 @@ pub struct World {
 impl World {
     /// Starts server, org and driver, and puts the browser policy in force.
     pub fn start(settings: Settings) -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix("tacit-world-").tempdir()?;
+        let mut folder = tempfile::Builder::new().prefix("tacit-world-").tempdir()?;
+        // For whoever looks for the cause of a failure.
+        folder.disable_cleanup(std::env::var_os("TACIT_KEEP").is_some());
         let path = folder.path();
         let authority = Authority::generate(&path.join("certificates"))?;
         let client = net::Client::new(&authority.pem())?;
@@ -67,6 +86,7 @@ impl World {
         for user in PEOPLE {
             tacit.run(&["user", "add", user, "--group", "staff"])?;
         }
+        tacit.run(&["rollout", "open", "--group", "staff", "--hours", "72"])?;
         let enrolment_token = tacit.run(&["token", "create", "--purpose", "enrolment"])?;
         tacit.serve(&client)?;
         okta.serve(settings.org, &client)?;

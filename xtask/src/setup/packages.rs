@@ -35,7 +35,6 @@ const PACKAGES: &[Package] = &[
     package("npm", &["npm"]),
     package("python3", &["python3"]),
     package("python3-venv", &["/usr/lib/*/ensurepip/__init__.py"]),
-    package("binaryen", &["wasm-opt"]),
     // ring's C code is compiled for wasm32 by clang; gcc cannot.
     package("clang", &["clang-22", "clang"]),
     package("llvm", &["llvm-ar-22", "llvm-ar"]),

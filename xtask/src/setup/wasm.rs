@@ -84,7 +84,7 @@ pub fn cargo_build(toolchain: Toolchain) -> Command {
     }
     // A target folder of its own: two compilers that share one discard each other's caches.
     command.arg("--target-dir").arg(run::target().join("wasm"));
-    // wasm-bindgen reads the list of features that stripping would remove; it and wasm-opt strip afterwards.
+    // wasm-bindgen reads the list of features that stripping would remove, and strips afterwards.
     command.env("CARGO_PROFILE_WASM_STRIP", "none");
     for (variable, programs) in [
         ("CC_wasm32_unknown_unknown", ["clang-22", "clang"]),

@@ -15,16 +15,11 @@ pub const SCENARIOS: &[Scenario<World>] = &[Scenario {
 }];
 
 async fn with_keystore(world: &mut World, kind: Kind, name: &'static str) -> Result<()> {
-    let ann = Person::number(1)?;
+    let ann = Person::number(3)?;
     world.tacit.set_policy(&policy::silent_from("software"))?;
     let visit = Visit::enrolled(world, name, kind, "ann@acme.test", &ann).await?;
     let record = visit.work_and_sign_in(world, &ann, "ann@acme.test").await?;
-    ensure!(
-        record.is_silent(),
-        "not silent: {} {:?}",
-        record.decision,
-        record.events
-    );
+    ensure!(record.is_silent(), "not silent: {}", record.describe());
     visit.browser.wait_until_signed_in("ann@acme.test").await?;
     ensure!(
         record.decision["protection_class"] == visit.keystore.protection_class(),

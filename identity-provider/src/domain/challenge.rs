@@ -309,7 +309,8 @@ async fn pass(
     if challenge.is_expired(now) {
         return Ok(Passed::Refused(Reason::ChallengeExpired));
     }
-    if challenge.user.as_ref() != Some(user) {
+    let person = enrolment::active(app, challenge).await?;
+    if person.is_none_or(|person| person.id != *user) {
         return Ok(Passed::Refused(Reason::WrongAccount));
     }
     if !challenge.allows(factor) {

@@ -53,7 +53,10 @@ impl FromRequestParts<App> for Arrived {
 /// The last address of `X-Forwarded-For` that is not a declared proxy, where the peer is one.
 pub fn client_of(app: &App, peer: Option<IpAddr>, headers: &HeaderMap) -> IpAddr {
     let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ip| ip.to_canonical());
-    let proxies = &app.settings.trusted_proxies;
+    forwarded_for(peer, &app.settings.trusted_proxies, headers)
+}
+
+fn forwarded_for(peer: IpAddr, proxies: &[IpAddr], headers: &HeaderMap) -> IpAddr {
     if !proxies.contains(&peer) {
         return peer;
     }
@@ -281,6 +284,28 @@ mod tests {
             browser_cookie(&headers(&[("cookie", "x__Host-browser=x")])),
             None
         );
+    }
+
+    #[test]
+    fn only_declared_proxies_say_where_a_request_came_from() {
+        let [proxy, inner, client] =
+            [[10, 0, 0, 1], [10, 0, 0, 2], [198, 51, 100, 7]].map(IpAddr::from);
+        let of = |peer, line| {
+            forwarded_for(
+                peer,
+                &[proxy, inner],
+                &headers(&[("x-forwarded-for", line)]),
+            )
+        };
+        assert_eq!(of(proxy, "198.51.100.7"), client);
+        assert_eq!(
+            of(proxy, "203.0.113.9, 198.51.100.7, 10.0.0.2"),
+            client,
+            "what the client wrote itself is not believed"
+        );
+        assert_eq!(of(client, "203.0.113.9"), client, "no proxy");
+        assert_eq!(of(proxy, "198.51.100.7, nonsense"), proxy);
+        assert_eq!(of(proxy, ""), proxy);
     }
 
     #[test]

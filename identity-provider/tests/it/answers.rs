@@ -268,6 +268,16 @@ on_both_databases! {
         assert_eq!(outcome["state"], "allowed", "the clock stands, so patience cannot have ended the poll");
     }
 
+    async fn an_answer_to_another_process_ends_the_waiting_too(database: Database) {
+        let server = Server::new(database).await;
+        let second = server.another_process().await;
+        let agent = Agent::enrolled(&server).await;
+        let browser = Browser::default();
+        let page = browser.start(&server, "ann@acme.test").await;
+        let (outcome, reply) = tokio::join!(browser.outcome(&server, &page), agent.answers(&second, &browser, &page));
+        assert_eq!((&reply["outcome"], &outcome["state"]), (&json!("allow"), &json!("allowed")));
+    }
+
     async fn an_agent_that_cannot_answer_ends_the_waiting(database: Database) {
         let server = Server::new(database).await;
         let agent = Agent::enrolled(&server).await;

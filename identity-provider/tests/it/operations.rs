@@ -5,9 +5,10 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 use standards::saml::certificate::Certificate;
 use std::{
-    io::Read,
+    io::{Read, Write},
     path::Path,
     process::{Child, Command, Output, Stdio},
+    sync::{Arc, Mutex, OnceLock},
     time::{Duration, Instant},
 };
 use tacit::domain::{
@@ -39,7 +40,7 @@ on_both_databases! {
             xml.split("<ds:X509Certificate>").skip(1).map(|rest| STANDARD.decode(rest.split_once('<').unwrap().0).unwrap()).collect::<Vec<_>>()
         };
         let first = signing_certificate(&server, &agent).await;
-        assert_eq!(metadata().await, [first.clone()]);
+        assert_eq!(metadata().await, std::slice::from_ref(&first));
         let next = signing::generate(&server.app, &acme(), KeyStatus::Next, server.now()).unwrap();
         server.app.store.announce_key(&acme(), &next).await.unwrap();
         assert!(server.app.store.announce_key(&acme(), &next).await.is_err(), "one at a time");
@@ -92,6 +93,121 @@ on_both_databases! {
         assert_eq!(reply.status, 500);
         assert!(!reply.body.to_lowercase().contains("pool") && !reply.body.to_lowercase().contains("sql"), "{}", reply.body);
     }
+}
+
+/// Where everything that is logged goes, from the first call on and at the lowest level.
+fn log_of_this_program() -> Arc<Mutex<Vec<u8>>> {
+    static LOG: OnceLock<Arc<Mutex<Vec<u8>>>> = OnceLock::new();
+    #[derive(Clone)]
+    struct Writer(Arc<Mutex<Vec<u8>>>);
+    impl Write for Writer {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let log = LOG.get_or_init(|| {
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let writer = Writer(log.clone());
+        tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::TRACE)
+            .with_writer(move || writer.clone())
+            .init();
+        log
+    });
+    log.clone()
+}
+
+/// Whether `haystack` has `secret`.
+fn has(haystack: &[u8], secret: &str) -> bool {
+    haystack
+        .windows(secret.len())
+        .any(|part| part == secret.as_bytes())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn secrets_are_neither_logged_nor_stored() {
+    use crate::support::{Database, server::TOKEN};
+    use tacit::domain::code::{self, Purpose};
+    let log = log_of_this_program();
+    let database = Database::sqlite();
+    let file = database
+        .url
+        .trim_start_matches("sqlite:")
+        .trim_end_matches("?mode=rwc")
+        .to_owned();
+    let server = Server::new(database).await;
+    let agent = Agent::enrolled(&server).await;
+    let browser = Browser::default();
+    let page = browser.start(&server, "ann@acme.test").await;
+    let mut answer = agent.answer(&server, &page);
+    answer.evidence.verdict = wire::statement::Verdict::Unsure;
+    let statement = agent.device.statement(wire::statement::ANSWER_TYP, &answer);
+    let proof = agent.proof(
+        &server,
+        wire::server::ANSWERS,
+        statement.as_bytes(),
+        Some(&page.nonce),
+    );
+    agent.send_with(&server, &browser, &statement, &proof).await;
+    let challenge = server
+        .app
+        .store
+        .find_challenge(&page.challenge)
+        .await
+        .unwrap()
+        .unwrap();
+    let text = code::issue(
+        &server.app,
+        &challenge,
+        Purpose::SignIn,
+        "desk",
+        server.now(),
+    )
+    .await
+    .unwrap();
+    let path = format!("/challenge/{}/fallback/code/check", page.challenge);
+    assert_eq!(
+        browser
+            .submit(&server, &path, format!("code={text}"))
+            .await
+            .json()["step"],
+        "passed"
+    );
+    let outcome = browser.outcome(&server, &page).await;
+    let response = outcome["form"]["fields"]["SAMLResponse"].as_str().unwrap();
+    server.app.store.close().await;
+
+    let cookie = browser.cookie();
+    let secrets = [
+        ("cookie", cookie.split_once('=').unwrap().1),
+        ("token", TOKEN),
+        ("code", &text),
+        ("statement", &statement),
+        ("proof", &proof),
+        ("response", response),
+    ];
+    let logged = log.lock().unwrap().clone();
+    assert!(
+        has(&logged, page.challenge.as_str()),
+        "the decision is logged"
+    );
+    for (what, secret) in secrets {
+        assert!(!has(&logged, secret), "{what} was logged");
+    }
+    let mut stored = std::fs::read(&file).unwrap();
+    stored.extend(std::fs::read(format!("{file}-wal")).unwrap_or_default());
+    assert!(
+        has(&stored, page.nonce.as_str()),
+        "the nonce is a row's own; it is used up"
+    );
+    for (what, secret) in secrets {
+        assert!(!has(&stored, secret), "{what} was stored");
+    }
+    assert!(!has(&stored, "PRIVATE KEY") && !has(&logged, page.nonce.as_str()));
 }
 
 #[test]
@@ -428,19 +544,18 @@ impl Drop for Running {
 
 fn https_get(ca: &Path, port: u16, path: &str) -> String {
     use rustls::pki_types::{CertificateDer, pem::PemObject};
-    use std::io::Write;
     let mut roots = rustls::RootCertStore::empty();
     roots
         .add(CertificateDer::from_pem_file(ca).unwrap())
         .unwrap();
-    let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_root_certificates(roots)
         .with_no_client_auth();
     let name = "login.tacit-idp.test".try_into().unwrap();
-    let mut tls = rustls::ClientConnection::new(std::sync::Arc::new(config), name).unwrap();
+    let mut tls = rustls::ClientConnection::new(Arc::new(config), name).unwrap();
     let mut stream = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
     let mut stream = rustls::Stream::new(&mut tls, &mut stream);
     stream

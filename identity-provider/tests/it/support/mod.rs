@@ -15,7 +15,6 @@ macro_rules! on_both_databases {
     ($($(#[$attribute:meta])* async fn $name:ident($database:ident: Database) $body:block)*) => {
         $(
             mod $name {
-                #[allow(unused_imports, clippy::allow_attributes, clippy::allow_attributes_without_reason)]
                 use super::*;
 
                 async fn test($database: crate::support::Database) $body

@@ -33,7 +33,7 @@ pub struct Server {
     pub ann: User,
     pub ben: User,
     router: Router,
-    _database: Database,
+    _database: Option<Database>,
 }
 
 pub struct Reply {
@@ -102,7 +102,27 @@ impl Server {
             app,
             ann,
             ben,
-            _database: database,
+            _database: Some(database),
+        }
+    }
+
+    /// A server beside this one, on the same database and clock, that knows nothing of it.
+    pub async fn another_process(&self) -> Self {
+        let settings = self.app.settings.clone();
+        let store = Store::open(&settings.database).await.unwrap();
+        let app = App::new(
+            settings,
+            store,
+            self.app.clock.clone(),
+            MasterKey::new(&[7; 32]),
+            Limits::generous(),
+        );
+        Self {
+            router: http::router(app.clone()),
+            app,
+            ann: self.ann.clone(),
+            ben: self.ben.clone(),
+            _database: None,
         }
     }
 

@@ -14,7 +14,7 @@ use tss_esapi::attributes::{ObjectAttributesBuilder, SessionAttributesBuilder};
 use tss_esapi::constants::response_code::Tss2ResponseCodeKind;
 use tss_esapi::constants::tss::{TPM2_RH_NULL, TPM2_ST_HASHCHECK, TPM2_TRANSIENT_FIRST};
 use tss_esapi::constants::{CapabilityType, SessionType};
-use tss_esapi::handles::{KeyHandle, ObjectHandle};
+use tss_esapi::handles::{KeyHandle, ObjectHandle, SessionHandle};
 use tss_esapi::interface_types::algorithm::{HashingAlgorithm, PublicAlgorithm};
 use tss_esapi::interface_types::ecc::EccCurve;
 use tss_esapi::interface_types::resource_handles::Hierarchy;
@@ -122,11 +122,9 @@ impl Chip {
             &blobs.sealing_private,
             &loaded.file,
         )?;
-        let session = self.encrypted_session(loaded.root)?;
-        let secret = self
-            .context
-            .execute_with_session(Some(session), |context| context.unseal(sealed.into()))
-            .map_err(failed("Unseal"))?;
+        let secret = self.encrypted(loaded.root, "Unseal", |context| {
+            context.unseal(sealed.into())
+        })?;
         self.flush(sealed)?;
         SealingKey::from_bytes(secret.value()).ok_or(KeystoreError::Unreadable)
     }
@@ -175,13 +173,9 @@ impl Chip {
         secret: Option<SensitiveData>,
     ) -> Result<(Vec<u8>, Vec<u8>), KeystoreError> {
         let template = template?;
-        let session = self.encrypted_session(root)?;
-        let made = self
-            .context
-            .execute_with_session(Some(session), |context| {
-                context.create(root, template, None, secret, None, None)
-            })
-            .map_err(failed("Create"))?;
+        let made = self.encrypted(root, "Create", |context| {
+            context.create(root, template, None, secret, None, None)
+        })?;
         let public = made.out_public.marshall().map_err(failed("Create"))?;
         Ok((public, made.out_private.value().to_vec()))
     }
@@ -204,8 +198,13 @@ impl Chip {
         Ok((handle, public))
     }
 
-    /// For one command; the chip forgets it afterwards.
-    fn encrypted_session(&mut self, root: KeyHandle) -> Result<AuthSession, KeystoreError> {
+    /// One command whose parameters nobody on the bus can read.
+    fn encrypted<T>(
+        &mut self,
+        root: KeyHandle,
+        step: &'static str,
+        command: impl FnOnce(&mut Context) -> Result<T, TssError>,
+    ) -> Result<T, KeystoreError> {
         let session = self
             .context
             .start_auth_session(
@@ -219,14 +218,17 @@ impl Chip {
             .map_err(failed("StartAuthSession"))?
             .ok_or(KeystoreError::Unreadable)?;
         let (attributes, mask) = SessionAttributesBuilder::new()
-            .with_continue_session(false)
             .with_decrypt(true)
             .with_encrypt(true)
             .build();
-        self.context
+        let done = self
+            .context
             .tr_sess_set_attributes(session, attributes, mask)
-            .map_err(failed("StartAuthSession"))?;
-        Ok(session)
+            .and_then(|()| self.context.execute_with_session(Some(session), command));
+        self.context
+            .flush_context(SessionHandle::from(session).into())
+            .map_err(failed("FlushContext"))?;
+        done.map_err(failed(step))
     }
 
     fn flush(&mut self, handle: KeyHandle) -> Result<(), KeystoreError> {

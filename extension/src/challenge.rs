@@ -123,6 +123,17 @@ pub fn after_server(response: Result<AnswerResponse, ErrorResponse>) -> AfterSer
     }
 }
 
+/// Whether the server should hear that no answer comes. Where it has already closed the challenge itself, it knows.
+pub fn ends_the_wait(reason: Reason) -> bool {
+    !matches!(
+        reason,
+        Reason::AlreadyScored
+            | Reason::ChallengeClosed
+            | Reason::ChallengeExpired
+            | Reason::ChallengeUnknown
+    )
+}
+
 /// Whether the device has to be registered (again): never yet, or for another key, installation or server.
 pub fn must_register(
     registered: Option<&Registration>,

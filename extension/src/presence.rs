@@ -66,6 +66,11 @@ pub fn presence(
     }
 }
 
+/// Whether the system was unlocked again since `before`. The host measures an age, so that the time wavers a little.
+pub fn is_another_unlock(before: Option<f64>, now: Option<f64>) -> bool {
+    matches!((before, now), (Some(before), Some(now)) if now - before > 5_000.0)
+}
+
 /// Whether a posture taken `at` may be used at `now`.
 pub fn is_fresh(now: f64, at: f64) -> bool {
     (0.0..=POSTURE_FRESH_MS).contains(&(now - at))
@@ -100,6 +105,23 @@ mod tests {
             let at = seen(host, 1e12);
             let presence = presence(1e12, None, browser, Some(&at));
             assert_eq!(presence.screen_locked, locked, "{host:?} {browser:?}");
+        }
+    }
+
+    #[test]
+    fn a_later_unlock_means_that_the_screen_was_locked() {
+        for (before, now, another) in [
+            (None, None, false),
+            (None, Some(1e12), false),
+            (Some(1e12), None, false),
+            (Some(1e12), Some(1e12 + 900.0), false),
+            (Some(1e12), Some(1e12 + 60_000.0), true),
+        ] {
+            assert_eq!(
+                is_another_unlock(before, now),
+                another,
+                "{before:?} {now:?}"
+            );
         }
     }
 

@@ -45,6 +45,8 @@ struct Worker {
     input_at: Option<f64>,
     idle: Option<IdleState>,
     posture: Option<Seen>,
+    /// When the system was unlocked last, by the host's word.
+    unlocked_at: Option<f64>,
     connection: Connection,
     host: Option<HostStatus>,
     installation: Option<Thumbprint>,
@@ -124,6 +126,7 @@ pub fn start(session: &str, local: &str, model: &[u8]) -> Result<(), JsError> {
         input_at: None,
         idle: None,
         posture: None,
+        unlocked_at: None,
         connection: Connection::default(),
         host: None,
         installation: None,

@@ -83,15 +83,17 @@ async fn once(question: Question, sender: &Sender) -> Result<(), Reason> {
     let result = answer(&question, sender).await;
     if let Err(reason) = result {
         with(|w| w.decisions.add(browser::now(), None, vec![reason]));
-        // The page need not wait any longer. If the server cannot be reached, the page notices by itself.
-        let failure = FailureRequest {
-            v: V,
-            challenge: question.challenge.clone(),
-            nonce: question.nonce.clone(),
-            reason,
-        };
-        let proof = Proof::BodyFor(&question.nonce);
-        let _: Result<serde::de::IgnoredAny, _> = server::post(FAILURES, &failure, proof).await;
+        if challenge::ends_the_wait(reason) {
+            // If the server cannot be reached, the page notices by itself.
+            let failure = FailureRequest {
+                v: V,
+                challenge: question.challenge.clone(),
+                nonce: question.nonce.clone(),
+                reason,
+            };
+            let proof = Proof::BodyFor(&question.nonce);
+            let _: Result<serde::de::IgnoredAny, _> = server::post(FAILURES, &failure, proof).await;
+        }
         if reason == Reason::ServerUnreachable {
             with(|w| w.asked.retain(|asked| *asked != question.challenge));
         }

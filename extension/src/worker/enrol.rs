@@ -200,19 +200,28 @@ pub async fn offer_binding(asked: Asked<'_>) -> Result<BindResponse, Reason> {
     Ok(response)
 }
 
-/// The server has bound this device and installation to `user`: the host writes its own record.
+/// The server has bound this device and installation to `user`, who is here now.
 pub async fn bound(user: &UserName) -> Result<(), Reason> {
-    let known = host::status(Wish::Person).await?;
-    if !known.bindings.contains(user) {
-        let record = RequestBody::RecordBinding { user: user.clone() };
-        match host::request(Wish::Person, record).await? {
-            ResponseBody::Done {} => host::status_changed(),
-            other => return Err(reason_of(other)),
-        }
-    }
+    record(user).await?;
     person::hold(user).await;
     person::keep_new().await;
     Ok(())
+}
+
+/// The host writes its own record of a binding that the server made.
+async fn record(user: &UserName) -> Result<(), Reason> {
+    let known = host::status(Wish::Person).await?;
+    if known.bindings.contains(user) {
+        return Ok(());
+    }
+    let record = RequestBody::RecordBinding { user: user.clone() };
+    match host::request(Wish::Person, record).await? {
+        ResponseBody::Done {} => {
+            host::status_changed();
+            Ok(())
+        }
+        other => Err(reason_of(other)),
+    }
 }
 
 /// Carries out what the server says about this device.
@@ -221,6 +230,10 @@ async fn apply(response: &DeviceResponse) {
     browser::set_alarm(HEARTBEAT_ALARM, next).await;
     for user in &response.wipe {
         wipe(user).await;
+    }
+    for user in &response.users {
+        // Bound meanwhile, by a help desk for example. If the host cannot write now, the next heartbeat says it again.
+        let _ = record(user).await;
     }
     if response.status == DeviceStatus::Revoked {
         let stored = with(|w| w.person.stored()).unwrap_or_default();

@@ -56,18 +56,18 @@ pub async fn open(wish: Wish) -> Result<(), Reason> {
 /// Makes host, keys and template ready, and keeps the port open, without waiting.
 pub fn warm_up() {
     let now = browser::now();
-    let (open, fresh) = with(|w| {
+    let ready = with(|w| {
         w.connection.keep_warm(now);
         let fresh = w
             .posture
             .as_ref()
             .is_some_and(|p| presence::is_fresh(now, p.at));
-        (w.connection.host().is_some(), fresh)
-    })
-    .unwrap_or((true, true));
-    if !open || !fresh {
+        w.connection.host().is_some() && w.host.is_some() && fresh
+    });
+    if ready == Some(false) {
         browser::spawn(async {
-            let _ = posture(Wish::Routine).await;
+            let _ = status(Wish::Routine).await;
+            posture(Wish::Routine).await;
         });
     }
     super::person::load_due();
@@ -96,9 +96,17 @@ pub async fn posture(wish: Wish) -> Option<Seen> {
         at: browser::now(),
     };
     with(|w| {
-        if seen.posture.screen_locked == Some(true) {
+        let unlocked_at = seen
+            .posture
+            .unlock_age_ms
+            .map(|age| seen.at - f64::from(age));
+        // Where the browser does not see the lock, a later unlock shows that there was one.
+        if seen.posture.screen_locked == Some(true)
+            || presence::is_another_unlock(w.unlocked_at, unlocked_at)
+        {
             super::person::locked(w);
         }
+        w.unlocked_at = unlocked_at.or(w.unlocked_at);
         w.posture = Some(seen.clone());
     });
     Some(seen)

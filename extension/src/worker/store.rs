@@ -11,6 +11,7 @@ use wire::{b64, id::UserName};
 struct Rolling {
     input_at: Option<f64>,
     confirmed_at: Option<f64>,
+    unlocked_at: Option<f64>,
     scripts_for: Option<String>,
 }
 
@@ -21,6 +22,7 @@ pub fn restore(w: &mut Worker, session: &str, local: &str) {
     let rolling: Rolling = value(&session, ROLLING).unwrap_or_default();
     w.input_at = rolling.input_at;
     w.confirmed_at = rolling.confirmed_at;
+    w.unlocked_at = rolling.unlocked_at;
     w.scripts_for = rolling.scripts_for;
     for (key, text) in &session {
         let tab = key.strip_prefix(TAB).and_then(|tab| tab.parse().ok());
@@ -63,6 +65,7 @@ pub async fn save() {
         let rolling = Rolling {
             input_at: w.input_at,
             confirmed_at: w.confirmed_at,
+            unlocked_at: w.unlocked_at,
             scripts_for: w.scripts_for.clone(),
         };
         // While a template is on its way the engine is empty, and what was saved before still counts.

@@ -11,6 +11,7 @@ mod check;
 mod enrol;
 pub mod page;
 mod step;
+pub mod words;
 
 use crate::{
     app::App,

@@ -285,7 +285,7 @@ async fn of_many_additions_at_once_one_happens(database: Database) {
     assert_eq!((added, store.count_factors(ann).await.unwrap()), (1, 1));
     let ben = &server.ben.id;
     server.wait(2 * DAY);
-    let taken = store.passkeys_of(ann).await.unwrap().pop().map_or_else(|| passkey(0), |row| row);
+    let taken = store.passkeys_of(ann).await.unwrap().pop().unwrap_or_else(|| passkey(0));
     store.add_passkey(ann, &taken, server.now()).await.ok();
     let twice = store.add_passkey(ben, &taken, server.now()).await;
     assert!(matches!(twice, Err(StoreError::Conflict)), "one credential never belongs to two people: {twice:?}");

@@ -9,7 +9,10 @@ use crate::{
         code::{self, Purpose},
         enrolment,
     },
-    http::fallback::page::{ago_in_words, application_of, browser_in_words, grouped},
+    http::fallback::{
+        page::application_of,
+        words::{ago_in_words, browser_in_words, grouped},
+    },
 };
 use axum::{
     Form,

@@ -6,7 +6,7 @@ use crate::{
     domain::device::STALE_AFTER,
     http::fallback::{
         assets::{CONSOLE_CSS, CONSOLE_JS, HTMX_JS, UPLOT_CSS, UPLOT_JS},
-        page::ago_in_words,
+        words::ago_in_words,
     },
     store::{
         Result, Store,

@@ -1,9 +1,6 @@
 //! Checking what a person shows.
 
-use super::{
-    Asked, Refusal, Step, enrol,
-    page::{Panel, grouped},
-};
+use super::{Asked, Refusal, Step, enrol, page::Panel, words::grouped};
 use crate::{
     clock::Millis,
     domain::{

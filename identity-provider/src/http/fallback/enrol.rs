@@ -178,7 +178,7 @@ fn set_up(secret: &totp::Secret, user: &User) -> TotpSetUp {
 /// none; the key can still be typed.
 fn qr(text: &[u8]) -> (usize, String) {
     use std::fmt::Write as _;
-    let Ok(code) = QrCode::with_error_correction_level(text, EcLevel::M) else {
+    let Ok(code) = QrCode::with_error_correction_level(text, EcLevel::L) else {
         return (0, String::new());
     };
     let size = code.width();

@@ -1,8 +1,11 @@
 //! What a person sees of a challenge, as values; the templates turn them into HTML.
 
-use super::assets;
+use super::{
+    assets,
+    words::{ago_in_words, browser_in_words},
+};
 use crate::{
-    clock::{HOUR, MINUTE, Millis, SECOND},
+    clock::Millis,
     domain::challenge::{Challenge, Factor, State},
 };
 use askama::Template;
@@ -258,65 +261,10 @@ fn place_of(challenge: &Challenge) -> String {
     )
 }
 
-/// A browser's own name for itself as people say it: `Chrome on Windows`.
-pub fn browser_in_words(agent: &str) -> String {
-    let named = |table: &[(&str, &'static str)]| {
-        table
-            .iter()
-            .find(|(mark, _)| agent.contains(mark))
-            .map(|(_, name)| *name)
-    };
-    // Each pretends to be those that come after it.
-    let browser = named(&[
-        ("Edg", "Edge"),
-        ("OPR/", "Opera"),
-        ("Firefox/", "Firefox"),
-        ("Chrome/", "Chrome"),
-        ("Safari/", "Safari"),
-    ]);
-    let system = named(&[
-        ("Windows", "Windows"),
-        ("Android", "Android"),
-        ("iPhone", "an iPhone"),
-        ("iPad", "an iPad"),
-        ("Mac OS X", "macOS"),
-        ("CrOS", "ChromeOS"),
-        ("Linux", "Linux"),
-    ]);
-    match (browser, system) {
-        (Some(browser), Some(system)) => format!("{browser} on {system}"),
-        (Some(name), None) | (None, Some(name)) => name.into(),
-        (None, None) => "an unknown browser".into(),
-    }
-}
-
-/// How long ago, roughly: `3 min ago`.
-pub fn ago_in_words(at: Millis, now: Millis) -> String {
-    match now - at {
-        ..SECOND => "just now".into(),
-        past @ SECOND..MINUTE => format!("{} s ago", past / SECOND),
-        past @ MINUTE..HOUR => format!("{} min ago", past / MINUTE),
-        past if past < 48 * HOUR => format!("{} h ago", past / HOUR),
-        past => format!("{} days ago", past / (24 * HOUR)),
-    }
-}
-
-/// In groups of three, as people read it out.
-pub fn grouped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + text.len() / 3);
-    for (n, c) in text.chars().enumerate() {
-        if n > 0 && n % 3 == 0 {
-            out.push(' ');
-        }
-        out.push(c);
-    }
-    out
-}
-
 /// What the chooser calls a factor, and what it says about it.
 const fn words_of(factor: &Factor) -> (&'static str, &'static str) {
     match factor {
-        Factor::Passkey => ("Passkey", "Unlock this device, a phone or a security key"),
+        Factor::Passkey => ("Passkey", "Unlock this device, phone or security key"),
         Factor::Totp => (
             "Authenticator app",
             "Type the six digits that your app shows",
@@ -440,184 +388,4 @@ impl Panel {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn view() -> ChallengeView {
-        ChallengeView {
-            request: RequestBody::Challenge {
-                challenge: wire::id::ChallengeId::new("c1").unwrap(),
-                nonce: wire::id::Nonce::new("A".repeat(43)).unwrap(),
-                req: wire::id::Digest::new("A".repeat(43)).unwrap(),
-                subject: wire::id::UserName::new("o'neil\"<b>@acme.test").unwrap(),
-            },
-            subject: "o'neil\"<b>@acme.test".into(),
-            application: "<script>alert(1)</script>".into(),
-            place: "<i>".into(),
-            state: "waiting",
-            reasons: vec![],
-            offered: Factor::ALL.to_vec(),
-            begun: false,
-            panel: Panel::Closed,
-            message: String::new(),
-        }
-    }
-
-    /// The content of the meta element, with HTML's entities undone as a browser does.
-    fn meta_content(html: &str, name: &str) -> String {
-        let start = html
-            .split_once(&format!("<meta name=\"{name}\" content=\""))
-            .unwrap()
-            .1;
-        let raw = start.split_once('"').unwrap().0;
-        [
-            ("&#34;", "\""),
-            ("&quot;", "\""),
-            ("&#39;", "'"),
-            ("&#60;", "<"),
-            ("&#62;", ">"),
-            ("&lt;", "<"),
-            ("&gt;", ">"),
-            ("&#38;", "&"),
-            ("&amp;", "&"),
-        ]
-        .iter()
-        .fold(raw.to_owned(), |text, (entity, c)| text.replace(entity, c))
-    }
-
-    #[test]
-    fn the_page_carries_what_the_extension_reads() {
-        let html = view().html().unwrap().0;
-        let mut meta: serde_json::Value =
-            serde_json::from_str(&meta_content(&html, "tacit-challenge")).unwrap();
-        meta["type"] = "challenge".into();
-        assert_eq!(
-            serde_json::from_value::<RequestBody>(meta).unwrap(),
-            view().request
-        );
-        assert!(html.contains("<body data-state=\"waiting\""));
-        assert!(html.contains("id=\"reason\"") && html.contains("id=\"fallback\""));
-        for factor in Factor::ALL {
-            assert!(html.contains(&format!("data-factor=\"{}\"", factor.code())));
-        }
-        let words: std::collections::HashMap<String, String> =
-            serde_json::from_str(&meta_content(&html, "tacit-reasons")).unwrap();
-        assert_eq!(words.len(), Reason::ALL.len());
-    }
-
-    #[test]
-    fn browsers_and_times_are_said_as_people_say_them() {
-        for (agent, words) in [
-            (
-                "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36 Edg/156.0.0.0",
-                "Edge on Windows",
-            ),
-            (
-                "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36",
-                "Chrome on Linux",
-            ),
-            (
-                "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Version/18.0 Mobile/15E148 Safari/604.1",
-                "Safari on an iPhone",
-            ),
-            (
-                "Mozilla/5.0 (Macintosh; Intel Mac OS X 10.15; rv:140.0) Gecko/20100101 Firefox/140.0",
-                "Firefox on macOS",
-            ),
-            ("", "an unknown browser"),
-        ] {
-            assert_eq!(browser_in_words(agent), words);
-        }
-        for (past, words) in [
-            (-5_000, "just now"),
-            (999, "just now"),
-            (59_999, "59 s ago"),
-            (60_000, "1 min ago"),
-            (47 * HOUR, "47 h ago"),
-            (48 * HOUR, "2 days ago"),
-        ] {
-            assert_eq!(ago_in_words(0, past), words);
-        }
-    }
-
-    #[test]
-    fn a_sign_in_from_elsewhere_is_warned_of_by_name_and_place() {
-        let mut view = view();
-        view.state = "step_up";
-        assert!(
-            view.html()
-                .unwrap()
-                .0
-                .contains("<aside id=\"warning\" class=\"warning when when-step-up\" hidden>")
-        );
-        view.reasons = vec![Reason::StartedElsewhere];
-        view.place = "203.0.113.7, Chrome on Windows".into();
-        let html = view.html().unwrap().0;
-        assert!(html.contains("<aside id=\"warning\" class=\"warning when when-step-up\">"));
-        assert!(html.contains("203.0.113.7, Chrome on Windows"));
-    }
-
-    #[test]
-    fn nothing_of_a_page_is_inline_and_nothing_from_outside_becomes_markup() {
-        let mut view = view();
-        view.message = "<img src=x onerror=alert(1)>".into();
-        for html in [
-            view.html().unwrap().0,
-            OpenedElsewhereView {
-                application: "<i>".into(),
-                place: "<i>".into(),
-                started: "<i>".into(),
-            }
-            .html()
-            .unwrap()
-            .0,
-            CompleteView {
-                application: "<i>".into(),
-                state: "allowed",
-                action: "https://a.test/?a&\"b".into(),
-                fields: vec![("<i>".into(), "\"><i>".into())],
-            }
-            .html()
-            .unwrap()
-            .0,
-            NoticeView {
-                title: "<i>".into(),
-                text: "<i>".into(),
-                reference: "<i>".into(),
-            }
-            .html()
-            .unwrap()
-            .0,
-        ] {
-            for forbidden in [
-                "<script>",
-                "<style",
-                " style=",
-                " onclick",
-                " onerror=alert(1)>",
-                "<i>",
-                "<img",
-                "javascript:",
-            ] {
-                assert!(!html.contains(forbidden), "{forbidden} in {html}");
-            }
-        }
-    }
-
-    #[test]
-    fn the_page_of_another_browser_holds_nothing_to_answer_with() {
-        let view = OpenedElsewhereView {
-            application: "Workplace".into(),
-            place: "203.0.113.7, Firefox on Windows".into(),
-            started: "2 minutes ago".into(),
-        };
-        let html = view.html().unwrap().0;
-        assert!(html.contains("Workplace") && html.contains("203.0.113.7"));
-        assert!(html.contains("data-state=\"opened_elsewhere\""));
-        assert!(
-            !html.contains("tacit-challenge")
-                && !html.contains("<script")
-                && !html.contains("<form")
-        );
-    }
-}
+mod tests;

@@ -2,7 +2,8 @@
 
 use super::{
     Asked,
-    page::{ChallengeView, Panel, TotpSetUp, grouped},
+    page::{ChallengeView, Panel, TotpSetUp},
+    words::grouped,
 };
 use crate::{
     domain::{

@@ -7,10 +7,10 @@ use crate::{
     domain::{
         challenge::State,
         connection::{Connection, KeyStatus, Role},
-        signing,
+        signing::{self, key_context},
         user::{User, UserId, UserStatus},
     },
-    http::{self, saml::Signer, saml::key_context},
+    http::{self, saml::Signer},
     keys::MasterKey,
     limits::Limits,
     random,

@@ -4,8 +4,8 @@ use super::serve;
 use crate::{
     app::App,
     clock::{Clock, DAY},
-    domain::{connection::KeyStatus, policy::Policy},
-    http::saml::{Signer, key_context},
+    domain::{connection::KeyStatus, policy::Policy, signing::key_context},
+    http::saml::Signer,
     keys::MasterKey,
     limits::Limits,
     settings::{MASTER_KEY_FILE, Settings},

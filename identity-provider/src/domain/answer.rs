@@ -17,7 +17,7 @@ use crate::{
         device::{Device, Norm},
         enrolment,
         policy::{Agent, Facts, LearningState, Policy},
-        user::User,
+        user::{User, UserId},
     },
     store::{StoreError, challenge::Scored, decision::Decision},
 };
@@ -281,6 +281,20 @@ async fn stop_waiting(
     Ok(())
 }
 
+/// What the chooser of a new challenge may offer before anything is known: somebody who acts at once, before any answer,
+/// gets no factor that policy or doubt would have taken away.
+pub async fn first_factors(
+    app: &App,
+    challenge: &Challenge,
+    connection: &Connection,
+    now: Millis,
+) -> Result<Vec<Factor>, StoreError> {
+    let (_, policy) = app.policies.current(&app.store).await?;
+    let (_, factors, _) =
+        without_answer(app, &policy, challenge, connection, Agent::Absent, now).await?;
+    Ok(factors)
+}
+
 async fn without_answer(
     app: &App,
     policy: &Policy,
@@ -289,13 +303,10 @@ async fn without_answer(
     agent: Agent,
     now: Millis,
 ) -> Result<(Outcome, Vec<Factor>, String), StoreError> {
-    let (groups, suspected) = match &challenge.user {
-        Some(user) => (
-            app.store.groups_of(user).await?,
-            app.store.has_silence_off(user, now - DAY).await?,
-        ),
-        None => (Vec::new(), false),
-    };
+    // People who do not exist cost the same queries.
+    let user = challenge.user.clone().unwrap_or_else(UserId::nobody);
+    let groups = app.store.groups_of(&user).await?;
+    let suspected = app.store.has_silence_off(&user, now - DAY).await?;
     let facts = Facts {
         groups,
         connection: challenge.connection.to_string(),

@@ -3,7 +3,11 @@
 use crate::{
     app::App,
     clock::Millis,
-    domain::challenge::{Challenge, Echo, Factor, LIFETIME, State},
+    domain::{
+        answer,
+        challenge::{Challenge, Echo, LIFETIME, State},
+        connection::Connection,
+    },
     keys, random,
     store::StoreError,
 };
@@ -41,7 +45,7 @@ pub enum Received {
 /// Makes the challenge of a request, or resumes it.
 pub async fn receive(
     app: &App,
-    connection: &ConnectionId,
+    connection: &Connection,
     request: &AuthnRequest,
     visitor: &Visitor<'_>,
     now: Millis,
@@ -57,12 +61,12 @@ pub async fn receive(
         None => random::token::<32>(),
     };
     let user = app.store.find_user_by_name(subject.as_str()).await?;
-    let challenge = Challenge {
+    let mut challenge = Challenge {
         // Invariant: 16 bytes as base64url are within what an id may be.
         id: ChallengeId::new(random::token::<16>()).expect("a token is a challenge id"),
-        connection: connection.clone(),
+        connection: connection.id.clone(),
         request: echo_of(request),
-        req: req(connection, request.id()),
+        req: req(&connection.id, request.id()),
         subject,
         user: user.map(|u| u.id),
         browser: keys::hash(cookie.as_bytes()),
@@ -70,7 +74,7 @@ pub async fn receive(
         nonce_used: false,
         state: State::Waiting,
         reasons: Vec::new(),
-        allowed_factors: Factor::ALL.to_vec(),
+        allowed_factors: Vec::new(),
         fallback_at: None,
         factor: String::new(),
         amr: Vec::new(),
@@ -90,9 +94,10 @@ pub async fn receive(
         expires_at: now + LIFETIME,
         decided_at: 0,
     };
+    challenge.allowed_factors = answer::first_factors(app, &challenge, connection, now).await?;
     match app.store.insert_challenge(&challenge).await {
         Ok(()) => Ok(Received::Here(Box::new(challenge), cookie)),
-        Err(StoreError::Conflict) => resume(app, connection, request, cookie).await,
+        Err(StoreError::Conflict) => resume(app, &connection.id, request, cookie).await,
         Err(other) => Err(other),
     }
 }
@@ -150,4 +155,32 @@ fn application_of(request: &AuthnRequest) -> String {
 /// 32 bytes as base64url: nothing else was ever ours.
 fn is_cookie(text: &str) -> bool {
     wire::b64::decode(text).is_some_and(|bytes| bytes.len() == 32)
+}
+
+/// Notes, once per challenge, that its request or its page turned up in another browser.
+pub async fn note_elsewhere(
+    app: &App,
+    challenge: &Challenge,
+    place: &str,
+    now: Millis,
+) -> Result<(), StoreError> {
+    let forget_at = challenge.expires_at.max(now) + LIFETIME;
+    if app
+        .store
+        .note_once("elsewhere", challenge.id.as_str(), forget_at)
+        .await?
+    {
+        let detail = format!("started at {}, opened at {place}", challenge.place);
+        app.store
+            .insert_event(
+                now,
+                Reason::OpenedElsewhere.code(),
+                "browser",
+                challenge,
+                &detail,
+            )
+            .await?;
+        tracing::warn!(challenge = %challenge.id, "a sign-in was opened in another browser");
+    }
+    Ok(())
 }

@@ -4,7 +4,6 @@ use crate::{
     app::App,
     clock::Millis,
     domain::connection::{KeyStatus, SigningKey},
-    http::saml::key_context,
     random,
 };
 use aws_lc_rs::{
@@ -47,6 +46,11 @@ pub fn generate(
         sealed_key: app.master.seal(&key_context(connection.as_str()), &pkcs8),
         created_at: now,
     })
+}
+
+/// Where a signing key belongs; sealed for one connection, it opens for no other.
+pub fn key_context(connection: &str) -> String {
+    format!("signing key of {connection}")
 }
 
 fn certificate(

@@ -14,6 +14,11 @@ impl UserId {
         Self(crate::random::id(now))
     }
 
+    /// The id that no row has.
+    pub(crate) fn nobody() -> Self {
+        Self(String::new())
+    }
+
     pub(crate) fn from_row_text(text: String) -> Self {
         Self(text)
     }

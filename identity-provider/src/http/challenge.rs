@@ -4,7 +4,7 @@
 //! challenge is past waiting; the page then asks again now and then, because a late answer still counts.
 
 use super::{
-    Arrived, Failed, browser_cookie, challenge_page,
+    Arrived, ClientAddress, Failed, browser_cookie, challenge_page,
     fallback::page::{ChallengeView, CompleteView, OpenedElsewhereView, application_of},
     is_same_origin, notice,
     saml::{self, Form, SamlError},
@@ -16,6 +16,7 @@ use crate::{
     domain::{
         answer,
         challenge::{Challenge, State as ChallengeState},
+        request,
     },
     store::StoreError,
 };
@@ -55,12 +56,17 @@ async fn page(
     State(app): State<App>,
     Path(id): Path<String>,
     Arrived(now): Arrived,
+    ClientAddress(from): ClientAddress,
     headers: HeaderMap,
 ) -> Result<Response, Failed> {
     let Some(challenge) = find(&app, &id).await? else {
         return Ok(shell::not_found().await);
     };
-    let (status, html) = match challenge.is_browser(browser_cookie(&headers)) {
+    let is_here = challenge.is_browser(browser_cookie(&headers));
+    if !is_here {
+        request::note_elsewhere(&app, &challenge, &from.to_string(), now).await?;
+    }
+    let (status, html) = match is_here {
         true => (StatusCode::OK, ChallengeView::of(&challenge, now).html()),
         false => (
             StatusCode::FORBIDDEN,

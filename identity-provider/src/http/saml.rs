@@ -4,7 +4,7 @@ mod metadata;
 mod response;
 mod sso;
 
-pub use response::{Form, SamlCache, SamlError, Signer, key_context, respond};
+pub use response::{Form, SamlCache, SamlError, Signer, respond};
 
 use crate::app::App;
 use axum::{Router, extract::DefaultBodyLimit, routing::get};

@@ -121,6 +121,11 @@ impl Store {
             "DELETE FROM factor_attempts WHERE created_at < $1 - 86400000",
             "DELETE FROM help_desk_codes WHERE expires_at < $1 - 86400000",
             "DELETE FROM attempts WHERE since < $1 - 86400000",
+            // Devices that were registered, never bound, and not heard of for 45 days. What was bound once stays known.
+            "DELETE FROM devices WHERE status = 'pending' AND revoked_at = 0 AND last_seen < $1 - 3888000000 \
+             AND NOT EXISTS (SELECT 1 FROM norms WHERE norms.device_id = devices.id)",
+            "DELETE FROM installations WHERE last_seen < $1 - 3888000000 \
+             AND NOT EXISTS (SELECT 1 FROM devices WHERE devices.id = installations.device_id)",
         ] {
             let done = sqlx::query(statement).bind(now).execute(&self.pool).await?;
             gone += done.rows_affected();

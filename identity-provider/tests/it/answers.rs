@@ -161,6 +161,23 @@ on_both_databases! {
         assert!(!challenge.allows(Factor::Totp));
     }
 
+    async fn whoever_is_quicker_than_the_agent_gets_no_other_factors(database: Database) {
+        let server = Server::new(database).await;
+        let agent = Agent::enrolled(&server).await;
+        let begin = async |factor| {
+            let page = Browser::default().start(&server, "ann@acme.test").await;
+            let challenge = server.app.store.find_challenge(&page.challenge).await.unwrap().unwrap();
+            begin_factor(&server.app, &challenge, factor, server.now()).await.unwrap()
+        };
+        assert_eq!(begin(Factor::Totp).await, Ok(()));
+        judged(&server, &agent, |a| a.evidence.verdict = Verdict::Impostor).await;
+        assert_eq!(begin(Factor::Totp).await, Err(Reason::PolicyStepUp), "before any answer, too");
+        assert_eq!(begin(Factor::Passkey).await, Ok(()));
+        let policy = "format = 1\n[[rule]]\nname = \"keys\"\nthen = \"step_up\"\nfactors = [\"passkey\"]";
+        server.app.store.insert_policy(policy, "test", server.now()).await.unwrap();
+        assert_eq!(begin(Factor::Code).await, Err(Reason::PolicyStepUp));
+    }
+
     async fn an_ordinary_factor_leaves_silence_off(database: Database) {
         let server = Server::new(database).await;
         let agent = Agent::enrolled(&server).await;

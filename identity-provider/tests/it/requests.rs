@@ -75,6 +75,9 @@ on_both_databases! {
                 assert!(!reply.body.contains("tacit-challenge"));
             }
         }
+        let events = server.app.store.events_since(0, 100).await.unwrap();
+        let noted = events.iter().filter(|e| e.kind == "opened_elsewhere" && e.challenge_id == page.challenge.as_str());
+        assert_eq!(noted.count(), 1, "noted once, however often");
     }
 
     async fn people_who_do_not_exist_get_the_same_page(database: Database) {

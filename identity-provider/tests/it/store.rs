@@ -183,6 +183,20 @@ on_both_databases! {
         assert!(store.find_challenge(&c.id).await.unwrap().is_none());
     }
 
+    async fn devices_that_nobody_was_ever_bound_to_are_forgotten(database: Database) {
+        let server = Server::new(database).await;
+        let store = &server.app.store;
+        let (bound, pending) = (crate::support::Agent::enrolled(&server).await, crate::support::Agent::new());
+        pending.register(&server, crate::support::server::TOKEN).await;
+        store.sweep(START + 44 * DAY).await.unwrap();
+        assert!(store.find_device(&pending.device_id()).await.unwrap().is_some());
+        store.sweep(START + 46 * DAY).await.unwrap();
+        assert!(store.find_device(&pending.device_id()).await.unwrap().is_none());
+        assert!(store.find_installation(&pending.device_id(), &pending.installation.thumbprint).await.unwrap().is_none());
+        assert!(store.find_device(&bound.device_id()).await.unwrap().is_some());
+        assert!(store.find_installation(&bound.device_id(), &bound.installation.thumbprint).await.unwrap().is_some());
+    }
+
     async fn tokens_expire_and_can_be_revoked(database: Database) {
         let server = Server::new(database).await;
         let store = &server.app.store;

@@ -7,6 +7,7 @@ use crate::{
     domain::{
         challenge::{Challenge, State},
         connection::{Connection, KeyStatus},
+        signing::key_context,
     },
     random,
     store::StoreError,
@@ -194,11 +195,6 @@ impl SamlCache {
         lock(&self.signers).insert(current.id, signer.clone());
         Ok(signer)
     }
-}
-
-/// Where a signing key belongs; it opens nowhere else.
-pub fn key_context(connection: &str) -> String {
-    format!("signing key of {connection}")
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

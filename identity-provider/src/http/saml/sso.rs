@@ -93,7 +93,7 @@ impl Asked<'_> {
             agent: agent.unwrap_or_default().into(),
         };
         Ok(
-            match request::receive(self.app, &id, &request, &visitor, self.now).await? {
+            match request::receive(self.app, &connection, &request, &visitor, self.now).await? {
                 Received::Here(challenge, cookie) => {
                     let mut response =
                         Redirect::to(&format!("/challenge/{}", challenge.id)).into_response();
@@ -101,6 +101,7 @@ impl Asked<'_> {
                     response
                 }
                 Received::Elsewhere(challenge) => {
+                    request::note_elsewhere(self.app, &challenge, &visitor.place, self.now).await?;
                     let page = OpenedElsewhereView::of(&challenge, self.now).html();
                     let page = page.map_err(|_| crate::store::StoreError::Corrupt("page"))?;
                     crate::http::challenge_page(

@@ -67,3 +67,44 @@ pub(crate) fn normalise(score: f32, rivals: &mut [f32], floor: f32) -> f32 {
     let spread = top.iter().map(|r| (r - mean) * (r - mean)).sum::<f32>() / n;
     (score - mean) / (libm::sqrtf(spread) + floor)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ratios_grow_with_evidence_and_stay_bounded() {
+        let knot = |amount, slope| Knot {
+            amount,
+            slope,
+            offset: -1.0,
+        };
+        let calibration = Calibration {
+            knots: vec![knot(10.0, 1.0), knot(40.0, 3.0)],
+        };
+        let table = [
+            (0.0, 0.0),
+            (5.0, 0.5),
+            (10.0, 1.0),
+            (20.0, 3.0),
+            (40.0, 5.0),
+            (1e9, 5.0),
+        ];
+        for (amount, expected) in table {
+            assert!(
+                (calibration.llr(2.0, amount) - expected).abs() < 1e-9,
+                "{amount}"
+            );
+        }
+        assert_eq!(calibration.llr(1e9, 40.0), SUREST);
+        assert_eq!(calibration.llr(f64::NAN, 40.0), 0.0);
+        assert_eq!(calibration.llr(2.0, f64::NAN), 0.0);
+        assert_eq!(Calibration { knots: Vec::new() }.llr(2.0, 40.0), 0.0);
+    }
+
+    #[test]
+    fn few_rivals_leave_a_score_alone() {
+        assert_eq!(normalise(1.5, &mut [0.0; 9], 0.05), 1.5);
+        assert!((normalise(1.5, &mut [0.5; 10], 0.05) - 20.0).abs() < 1e-4);
+    }
+}

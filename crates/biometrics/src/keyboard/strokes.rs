@@ -190,3 +190,82 @@ impl Strokes {
         (self.next + 2 * RING - back) % RING
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// (key, down, up) to (kind, time in ms) in the order of emission.
+    fn check(strokes: &[(u8, f64, f64)], expected: &[(u8, f64)]) {
+        let mut events: Vec<(f64, bool, u8)> = Vec::new();
+        for &(key, down, up) in strokes {
+            events.push((down, true, key));
+            events.push((up, false, key));
+        }
+        events.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let mut ring = Strokes::new();
+        let mut found = Vec::new();
+        for (at, is_down, key) in events {
+            if is_down {
+                ring.down(key, at);
+            } else {
+                ring.up(key, at, |t| found.push((t.kind, f64::from(t.value))));
+            }
+        }
+        assert_eq!(found.len(), expected.len(), "{found:?}");
+        for (found, expected) in found.iter().zip(expected) {
+            let overlap = if expected.0 >= 2 { OVERLAP } else { 0.0 };
+            assert_eq!(found.0, expected.0);
+            assert!(
+                (found.1 - log(expected.1 + overlap)).abs() < 1e-5,
+                "{found:?} {expected:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_pair_is_told_when_both_keys_are_released() {
+        check(
+            &[(65, 0.0, 80.0), (66, 150.0, 240.0)],
+            &[(0, 80.0), (0, 90.0), (1, 150.0), (2, 70.0), (3, 160.0)],
+        );
+    }
+
+    #[test]
+    fn a_key_held_over_the_next_still_makes_the_pair() {
+        check(
+            &[(16, 0.0, 200.0), (66, 100.0, 180.0)],
+            &[(0, 80.0), (0, 200.0), (1, 100.0), (2, -100.0), (3, -20.0)],
+        );
+    }
+
+    #[test]
+    fn no_pair_reaches_across_a_pause() {
+        check(
+            &[(65, 0.0, 80.0), (66, 1_600.0, 1_700.0)],
+            &[(0, 80.0), (0, 100.0)],
+        );
+    }
+
+    #[test]
+    fn auto_repeat_and_lost_releases_are_no_strokes() {
+        let mut ring = Strokes::new();
+        assert!(ring.down(65, 0.0));
+        assert!(!ring.down(65, 500.0));
+        assert!(ring.down(65, 6_000.0), "the release was lost");
+        let mut holds = Vec::new();
+        assert!(ring.up(65, 6_090.0, |t| holds.push(t.kind)));
+        assert!(!ring.up(65, 6_100.0, |t| holds.push(t.kind)));
+        assert_eq!(holds, [0]);
+    }
+
+    #[test]
+    fn many_keys_held_at_once_are_forgotten_one_by_one() {
+        let mut ring = Strokes::new();
+        for key in 0..40 {
+            ring.down(key, f64::from(key) * 10.0);
+        }
+        assert!(!ring.up(0, 500.0, |_| {}));
+        assert!(ring.up(39, 500.0, |_| {}));
+    }
+}

@@ -51,6 +51,7 @@
           signal: asking.signal,
         });
         if (response.status === 404 || response.status === 410) return show("expired");
+        if (response.status === 403) return show("step_up", ["wrong_browser"]);
         if (!response.ok) throw new Error(String(response.status));
         take(await response.json());
         failures = 0;

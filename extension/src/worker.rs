@@ -31,6 +31,7 @@ use wasm_bindgen::prelude::*;
 use wire::{
     config::Configuration,
     id::{ChallengeId, DeviceId, Digest, Thumbprint, UserName},
+    jws::Jwk,
     limits,
     statement::{Learning, ProtectionClass},
     version,
@@ -49,7 +50,7 @@ struct Worker {
     unlocked_at: Option<f64>,
     connection: Connection,
     host: Option<HostStatus>,
-    installation: Option<Thumbprint>,
+    installation: Option<(Thumbprint, Jwk)>,
     registration: Option<Registration>,
     person: person::Held,
     learning: Vec<Learning>,

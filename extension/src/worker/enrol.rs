@@ -24,14 +24,18 @@ use wire::{
 /// The alarm that asks for a heartbeat.
 pub const HEARTBEAT_ALARM: &str = "heartbeat";
 
-/// The installation key's thumbprint and public half; makes the key if there is none.
+/// The installation key's thumbprint and public half; makes the key if there is none. The same for a worker's life: what
+/// the browser evicts meanwhile is noticed by the next worker.
 pub async fn installation() -> Result<(Thumbprint, Jwk), Reason> {
+    if let Some(known) = with(|w| w.installation.clone()).flatten() {
+        return Ok(known);
+    }
     let text = browser::installation_key().await;
     let jwk: Jwk = text
         .and_then(|text| serde_json::from_slice(text.as_bytes()).ok())
         .ok_or(Reason::KeystoreFailed)?;
     let thumbprint = digest::thumbprint(&jwk).ok_or(Reason::KeystoreFailed)?;
-    with(|w| w.installation = Some(thumbprint.clone()));
+    with(|w| w.installation = Some((thumbprint.clone(), jwk.clone())));
     Ok((thumbprint, jwk))
 }
 

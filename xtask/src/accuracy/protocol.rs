@@ -6,7 +6,7 @@ use biometrics::train::{
     Keystroke, Moved, Mover, PointingModel, Row, Sample, TypingModel, Typist, actions, rows,
 };
 use indicatif::{ProgressBar, ProgressStyle};
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map::Entry};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -105,9 +105,9 @@ impl Parts {
     fn groups(&mut self, file: &'static str) -> Result<Vec<(Typists, Typists)>> {
         for part in [self.background.clone(), self.evaluate.clone()] {
             let key = (part, file);
-            if !self.typing.contains_key(&key) {
-                let people = corpus::typing(&key.0, file)?;
-                self.typing.insert(key, people);
+            if let Entry::Vacant(empty) = self.typing.entry(key) {
+                let people = corpus::typing(&empty.key().0, file)?;
+                empty.insert(people);
             }
         }
         let people = &self.typing[&(self.evaluate.clone(), file)];
@@ -200,14 +200,13 @@ impl Parts {
             followers: None,
         };
         let typed = cut.windows(&typists);
-        let pairs: Vec<(usize, &Window<Row>, &Window<(f64, Moved)>)> =
-            (0..typists.len().min(people.len()))
-                .filter_map(|i| {
-                    let typed = typed.iter().find(|w| w.owner == i && w.number == 0)?;
-                    let moved = moved.iter().find(|w| w.owner == i && w.number == 0)?;
-                    Some((i, typed, moved))
-                })
-                .collect();
+        let pairs: Vec<Pair<'_>> = (0..typists.len().min(people.len()))
+            .filter_map(|i| {
+                let typed = typed.iter().find(|w| w.owner == i && w.number == 0)?;
+                let moved = moved.iter().find(|w| w.owner == i && w.number == 0)?;
+                Some((i, typed, moved))
+            })
+            .collect();
         let enrolled: Vec<Typist> = pairs
             .iter()
             .map(|&(i, ..)| enrol(&model, &typists[i].1, 5))
@@ -303,6 +302,8 @@ fn session(person: &corpus::Moved, name: &str) -> Vec<(f64, Moved)> {
     actions(person.get(name).map_or(&[][..], Vec::as_slice))
 }
 
+/// The place of a pair, and its first window of each.
+type Pair<'a> = (usize, &'a Window<Row>, &'a Window<(f64, Moved)>);
 type Pointed = (PointingModel, Vec<Mover>, Vec<Window<(f64, Moved)>>);
 
 fn pointing(people: &Movers, background: &Movers, seconds: usize) -> Pointed {

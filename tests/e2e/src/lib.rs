@@ -4,6 +4,7 @@
 
 pub mod evidence;
 pub mod harness;
+pub mod office;
 pub mod person;
 pub mod policy;
 pub mod visit;

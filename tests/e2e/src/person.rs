@@ -64,6 +64,11 @@ impl Person {
     pub async fn type_only(&self, browser: &Browser, world: &World) -> Result<()> {
         browser.open(&world.updates.url("/notes")).await?;
         browser.click("#notes").await?;
+        self.type_here(browser).await
+    }
+
+    /// Types into whatever has the focus.
+    pub async fn type_here(&self, browser: &Browser) -> Result<()> {
         player::play(browser, &self.keys).await
     }
 }

@@ -125,13 +125,17 @@ impl Visit {
     }
 
     /// Closes the browser and starts it again with the same profile.
-    pub async fn restart_browser(mut self, world: &World) -> Result<Self> {
-        self.browser.close().await?;
+    pub async fn restart_browser(&mut self, world: &World) -> Result<()> {
+        self.browser
+            .client
+            .clone()
+            .close()
+            .await
+            .context("closing the browser")?;
         self.browser = Browser::start(world, &self.name, Some(&self.host)).await?;
         self.browser
             .wait_for_extension()
             .await
-            .context("after the restart")?;
-        Ok(self)
+            .context("after the restart")
     }
 }

@@ -1,10 +1,27 @@
 //! Scenarios in Chromium. Each is one sentence about Tacit that has to hold.
 
+#[path = "chromium/agent.rs"]
+mod agent;
+#[path = "chromium/elsewhere.rs"]
+mod elsewhere;
+#[path = "chromium/keystores.rs"]
+mod keystores;
 #[path = "chromium/silent.rs"]
 mod silent;
 
-use e2e::harness::Run;
+use e2e::harness::{Run, Scenario};
+use e2e::office::Office;
 use support::World;
+
+/// With Ann at her browser; the last ones change it for good.
+fn office_scenarios() -> Vec<Scenario<Office>> {
+    let groups = [
+        silent::scenarios(),
+        elsewhere::scenarios(),
+        agent::scenarios(),
+    ];
+    groups.into_iter().flatten().collect()
+}
 
 fn main() {
     let mut run = Run::from_arguments();
@@ -13,10 +30,18 @@ fn main() {
         .build();
     let runtime = runtime.expect("a runtime for one thread needs nothing that could be missing");
     runtime.block_on(async {
-        if run.wants(silent::SCENARIOS) {
+        let scenarios = office_scenarios();
+        if run.wants(&scenarios) {
+            match Office::open().await {
+                Ok(mut office) => run.all(&mut office, &scenarios).await,
+                Err(why) => run.fail_all(&scenarios, &why),
+            }
+        }
+        let scenarios = keystores::scenarios();
+        if run.wants(&scenarios) {
             match World::start(support::Settings::default()) {
-                Ok(mut world) => run.all(&mut world, silent::SCENARIOS).await,
-                Err(why) => run.fail_all(silent::SCENARIOS, &why),
+                Ok(mut world) => run.all(&mut world, &scenarios).await,
+                Err(why) => run.fail_all(&scenarios, &why),
             }
         }
     });

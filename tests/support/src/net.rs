@@ -1,6 +1,7 @@
 //! Loopback ports, and HTTPS requests to our own programs.
 
 use anyhow::{Context, Result};
+use serde_json::Value;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
@@ -74,5 +75,33 @@ impl Client {
             .with_context(|| format!("GET https://{host}{path}"))?;
         let body = response.body_mut().read_to_string()?;
         Ok((response.status().as_u16(), body))
+    }
+
+    /// Where a GET of the same form redirects to.
+    pub fn redirection(&self, port: u16, host: &str, path: &str) -> Result<String> {
+        let response = self
+            .agent
+            .get(format!("https://127.0.0.1:{port}{path}"))
+            .header("Host", host)
+            .call()?;
+        let location = response
+            .headers()
+            .get("Location")
+            .with_context(|| format!("{path} redirects nowhere"))?;
+        Ok(location.to_str()?.to_owned())
+    }
+
+    /// POST of JSON in the same way; the answer has to be JSON too.
+    pub fn post_json(&self, port: u16, host: &str, path: &str, body: &Value) -> Result<Value> {
+        let mut response = self
+            .agent
+            .post(format!("https://127.0.0.1:{port}{path}"))
+            .header("Host", host)
+            .header("Content-Type", "application/json")
+            .header("Accept", "application/json")
+            .send(body.to_string())?;
+        let text = response.body_mut().read_to_string()?;
+        serde_json::from_str(&text)
+            .with_context(|| format!("POST https://{host}{path} answered {text}"))
     }
 }

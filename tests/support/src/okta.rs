@@ -132,6 +132,33 @@ impl Okta {
         serde_json::from_str(&body).context("System Log")
     }
 
+    /// What somebody gets who knows the password and uses no browser: the link to the identity provider, which carries a
+    /// state token (Classic).
+    pub fn link_with_state_token(&self, client: &net::Client, user: &str) -> Result<String> {
+        let post = |path: &str, body: Value| client.post_json(self.org_port, ORG_HOST, path, &body);
+        let first = post(
+            "/api/v1/authn",
+            json!({ "username": user, "password": PASSWORD }),
+        )?;
+        let verify = first["_embedded"]["factors"][0]["_links"]["verify"]["href"]
+            .as_str()
+            .with_context(|| format!("no factor in {first}"))?;
+        let next = post(
+            path_of(verify)?,
+            json!({ "stateToken": first["stateToken"] }),
+        )?;
+        let link = next["_links"]["next"]["href"].as_str();
+        Ok(link
+            .with_context(|| format!("no link in {next}"))?
+            .to_owned())
+    }
+
+    /// The same person follows the link himself, as far as our server's URL (binding by redirect).
+    pub fn link_with_request(&self, client: &net::Client, user: &str) -> Result<String> {
+        let link = self.link_with_state_token(client, user)?;
+        client.redirection(self.org_port, ORG_HOST, path_of(&link)?)
+    }
+
     fn write(&self, org: Org) -> Result<()> {
         let users: Vec<Value> = self
             .users
@@ -168,4 +195,9 @@ impl Okta {
         command.arg("--data").arg(self.folder.join("data"));
         Ok(command)
     }
+}
+
+fn path_of(url: &str) -> Result<&str> {
+    url.strip_prefix(ORG_ORIGIN)
+        .with_context(|| format!("{url} is not on the org"))
 }

@@ -1,31 +1,85 @@
-//! The silent answer, with each key store.
+//! Where Ann's own sign-in is silent.
 
 use anyhow::{Result, ensure};
 use e2e::harness::Scenario;
-use e2e::person::Person;
-use e2e::policy;
-use e2e::visit::Visit;
+use e2e::office::{ANN, Office};
 use futures_util::FutureExt;
-use support::World;
-use support::keystore::Kind;
+use support::okta::{self, Org};
 
-pub const SCENARIOS: &[Scenario<World>] = &[Scenario {
-    name: "a_sign_in_is_silent_with_the_software_key_store_where_policy_allows_it",
-    show: |world| with_keystore(world, Kind::Software, "software").boxed_local(),
-}];
+pub fn scenarios() -> Vec<Scenario<Office>> {
+    vec![
+        Scenario {
+            name: "a_sign_in_is_silent_after_some_typing",
+            show: |office| after_some_typing(office).boxed_local(),
+        },
+        Scenario {
+            name: "silent_with_a_click_on_oktas_verify_page",
+            show: |office| verify_page(office).boxed_local(),
+        },
+        Scenario {
+            name: "silent_in_identity_engine_with_requests_by_redirect",
+            show: |office| identity_engine(office).boxed_local(),
+        },
+        Scenario {
+            name: "silent_after_typing_on_a_page_with_the_strictest_policy",
+            show: |office| strict_page(office).boxed_local(),
+        },
+    ]
+}
 
-async fn with_keystore(world: &mut World, kind: Kind, name: &'static str) -> Result<()> {
-    let ann = Person::number(3)?;
-    world.tacit.set_policy(&policy::silent_from("software"))?;
-    let visit = Visit::enrolled(world, name, kind, "ann@acme.test", &ann).await?;
-    let record = visit.work_and_sign_in(world, &ann, "ann@acme.test").await?;
+async fn after_some_typing(office: &mut Office) -> Result<()> {
+    let record = office.ann_signs_in().await?;
     ensure!(record.is_silent(), "not silent: {}", record.describe());
-    visit.browser.wait_until_signed_in("ann@acme.test").await?;
     ensure!(
-        record.decision["protection_class"] == visit.keystore.protection_class(),
+        record.decision["protection_class"] == "software",
         "{}",
         record.decision
     );
-    ensure!(visit.okta_session().await? == "ACTIVE");
+    office.ann.browser.wait_until_signed_in(ANN).await?;
+    ensure!(office.ann.okta_session().await? == "ACTIVE");
     Ok(())
+}
+
+async fn verify_page(office: &mut Office) -> Result<()> {
+    office.ann_has_just_worked().await?;
+    office.world.set_org(Org {
+        skip_verify: false,
+        ..Org::default()
+    })?;
+    let shown = async {
+        let mark = e2e::evidence::Mark::now(&office.world)?;
+        office.ann.browser.enter_password(ANN).await?;
+        office.ann.browser.click("#verify-idp-factor").await?;
+        office.ann.browser.wait_until_signed_in(ANN).await?;
+        let record = mark.record(&office.world)?;
+        ensure!(record.is_silent(), "not silent: {}", record.describe());
+        Ok(())
+    }
+    .await;
+    office.world.set_org(Org::default())?;
+    shown
+}
+
+async fn identity_engine(office: &mut Office) -> Result<()> {
+    office.ann_has_just_worked().await?;
+    office.world.set_org(Org {
+        identity_engine: true,
+        by_redirect: true,
+        ..Org::default()
+    })?;
+    let record = office.ann.sign_in(&office.world, ANN).await;
+    office.world.set_org(Org::default())?;
+    let record = record?;
+    ensure!(record.is_silent(), "not silent: {}", record.describe());
+    Ok(())
+}
+
+async fn strict_page(office: &mut Office) -> Result<()> {
+    let browser = &office.ann.browser;
+    browser.open(&office.world.updates.url("/strict")).await?;
+    browser.click("#notes").await?;
+    office.person.type_here(browser).await?;
+    let record = office.ann.sign_in(&office.world, ANN).await?;
+    ensure!(record.is_silent(), "not silent: {}", record.describe());
+    browser.open(&format!("{}/", okta::APP_ORIGIN)).await
 }

@@ -1,0 +1,66 @@
+//! A world with one enrolled person at one browser, shared by scenarios that do not change it for each other.
+
+use crate::evidence::Record;
+use crate::person::Person;
+use crate::policy;
+use crate::visit::Visit;
+use anyhow::Result;
+use std::time::{Duration, Instant};
+use support::keystore::Kind;
+use support::{Settings, World};
+
+/// The person at the browser.
+pub const ANN: &str = "ann@acme.test";
+
+/// The world and its person.
+pub struct Office {
+    // Before the world, so that the browser ends first.
+    /// Ann's browser.
+    pub ann: Visit,
+    /// How Ann types.
+    pub person: Person,
+    /// Server, org and all.
+    pub world: World,
+    worked: Option<Instant>,
+}
+
+/// Evidence is used for 120 s at most; scenarios want what is well within.
+const FRESH: Duration = Duration::from_secs(75);
+
+impl Office {
+    /// Ann is enrolled and her template is mature.
+    pub async fn open() -> Result<Self> {
+        let world = World::start(Settings::default())?;
+        world.tacit.set_policy(&policy::silent_from("software"))?;
+        let person = Person::number(3)?;
+        let ann = Visit::enrolled(&world, "ann", Kind::Software, ANN, &person).await?;
+        Ok(Self {
+            ann,
+            person,
+            world,
+            worked: None,
+        })
+    }
+
+    /// Sees to it that Ann has typed lately: what is not silent then has another cause.
+    pub async fn ann_has_just_worked(&mut self) -> Result<()> {
+        if self.worked.is_none_or(|at| at.elapsed() > FRESH) {
+            self.person
+                .type_only(&self.ann.browser, &self.world)
+                .await?;
+            self.worked = Some(Instant::now());
+        }
+        Ok(())
+    }
+
+    /// Ann signs in.
+    pub async fn ann_signs_in(&mut self) -> Result<Record> {
+        self.ann_has_just_worked().await?;
+        self.ann.sign_in(&self.world, ANN).await
+    }
+
+    /// The next scenario has to type anew.
+    pub fn forget_work(&mut self) {
+        self.worked = None;
+    }
+}

@@ -1,0 +1,158 @@
+//! What happens to extension, worker and host in the course of a day.
+
+use anyhow::{Context, Result, ensure};
+use e2e::evidence::Mark;
+use e2e::harness::Scenario;
+use e2e::office::{ANN, Office};
+use e2e::person::Person;
+use futures_util::FutureExt;
+use support::{Browser, okta};
+
+pub fn scenarios() -> Vec<Scenario<Office>> {
+    vec![
+        Scenario {
+            name: "silent_although_the_worker_was_killed_in_the_middle",
+            show: |office| worker_killed(office).boxed_local(),
+        },
+        Scenario {
+            name: "a_challenge_in_one_tab_leaves_those_in_others_alone",
+            show: |office| several_tabs(office).boxed_local(),
+        },
+        Scenario {
+            name: "a_reloaded_challenge_is_the_same_challenge",
+            show: |office| reload(office).boxed_local(),
+        },
+        Scenario {
+            name: "without_a_host_the_page_names_it_and_offers_a_factor",
+            show: |office| host_missing(office).boxed_local(),
+        },
+        Scenario {
+            name: "silent_again_after_the_browser_was_restarted",
+            show: |office| restarted(office).boxed_local(),
+        },
+        Scenario {
+            name: "another_person_at_the_same_browser_is_asked_for_a_factor",
+            show: |office| another_person(office).boxed_local(),
+        },
+    ]
+}
+
+async fn worker_killed(office: &mut Office) -> Result<()> {
+    office.ann_has_just_worked().await?;
+    office.ann.sign_out().await?;
+    let browser = &office.ann.browser;
+    browser.open(&format!("{}/login", okta::APP_ORIGIN)).await?;
+    browser.fill("#okta-signin-username", ANN).await?;
+    browser
+        .fill("#okta-signin-password", okta::PASSWORD)
+        .await?;
+    browser.kill_worker()?;
+    let mark = Mark::now(&office.world)?;
+    browser.click("#okta-signin-submit").await?;
+    browser.find("#signed-in, body[data-state=step_up]").await?;
+    let record = mark.record(&office.world)?;
+    ensure!(record.is_silent(), "not silent: {}", record.describe());
+    Ok(())
+}
+
+async fn several_tabs(office: &mut Office) -> Result<()> {
+    office.ann_has_just_worked().await?;
+    office.ann.sign_out().await?;
+    let browser = &office.ann.browser;
+    let link = office
+        .world
+        .okta
+        .link_with_state_token(&office.world.client, ANN)?;
+    let mark = Mark::now(&office.world)?;
+    let own = browser.open_tab().await?;
+    browser.open(&link).await?;
+    browser.wait_for_state(&["step_up"]).await?;
+    let foreign = browser.client.window().await?;
+
+    browser.client.switch_to_window(own.clone()).await?;
+    browser.enter_password(ANN).await?;
+    browser.wait_until_signed_in(ANN).await?;
+    let record = mark.last_record(&office.world)?;
+    ensure!(record.is_silent(), "not silent: {}", record.describe());
+
+    browser.client.switch_to_window(foreign).await?;
+    browser.wait_for_state(&["step_up"]).await?;
+    ensure!(
+        mark.decisions(&office.world)?.len() == 2,
+        "one decision for each challenge"
+    );
+    browser.client.close_window().await?;
+    browser.client.switch_to_window(own).await?;
+    Ok(())
+}
+
+async fn reload(office: &mut Office) -> Result<()> {
+    office.ann_has_just_worked().await?;
+    office.ann.sign_out().await?;
+    let browser = &office.ann.browser;
+    let link = office
+        .world
+        .okta
+        .link_with_state_token(&office.world.client, ANN)?;
+    let mark = Mark::now(&office.world)?;
+    browser.open(&link).await?;
+    browser.wait_for_state(&["step_up"]).await?;
+    let before = browser.client.current_url().await?;
+    browser.client.refresh().await?;
+    browser.wait_for_state(&["step_up"]).await?;
+    ensure!(browser.client.current_url().await? == before);
+    let decisions = mark.decisions(&office.world)?;
+    ensure!(
+        decisions.len() == 1,
+        "a reload is no second challenge: {decisions:?}"
+    );
+    Ok(())
+}
+
+async fn host_missing(office: &mut Office) -> Result<()> {
+    let browser = Browser::start(&office.world, "no-host", None).await?;
+    browser.wait_for_extension().await?;
+    let mark = Mark::now(&office.world)?;
+    browser.enter_password(ANN).await?;
+    browser.wait_for_state(&["step_up"]).await?;
+    let record = mark.record(&office.world)?;
+    ensure!(record.outcome() == "step_up", "{}", record.describe());
+    ensure!(!record.session_was_created(), "{}", record.describe());
+    let said = browser.reason().await?;
+    ensure!(
+        said.contains("host is not installed"),
+        "the page says: {said}"
+    );
+    browser.find("[data-factor]").await?;
+    browser.close().await
+}
+
+async fn restarted(office: &mut Office) -> Result<()> {
+    office.ann.restart_browser(&office.world).await?;
+    office.forget_work();
+    let record = office.ann_signs_in().await?;
+    ensure!(record.is_silent(), "not silent: {}", record.describe());
+    Ok(())
+}
+
+async fn another_person(office: &mut Office) -> Result<()> {
+    let other = Person::number(6).context("the other person")?;
+    let mark = Mark::now(&office.world)?;
+    let record = office
+        .ann
+        .work_and_sign_in(&office.world, &other, ANN)
+        .await?;
+    office.forget_work();
+    ensure!(record.outcome() == "step_up", "{}", record.describe());
+    ensure!(
+        !mark.record(&office.world)?.session_was_created(),
+        "{}",
+        record.describe()
+    );
+    ensure!(
+        record.decision["verdict"] != "genuine",
+        "{}",
+        record.describe()
+    );
+    Ok(())
+}

@@ -180,6 +180,11 @@ impl Connection {
         idle
     }
 
+    /// Whether requests can be sent.
+    pub fn is_open(&self) -> bool {
+        matches!(self, Self::Open { .. })
+    }
+
     /// The version of the host, while the port is open.
     pub fn host(&self) -> Option<&str> {
         match self {

@@ -157,7 +157,17 @@ pub async fn woken() {
     settle().await;
 }
 
-/// The browser or the extension has been started, installed or updated.
+/// The extension has been installed, updated or reloaded: what happened in the tabs meanwhile was not seen.
+#[wasm_bindgen]
+pub async fn installed() {
+    let tabs = with(|w| std::mem::take(&mut w.tabs)).unwrap_or_default();
+    for tab in tabs.into_keys() {
+        browser::session_remove(&store::tab_key(tab)).await;
+    }
+    started().await;
+}
+
+/// The browser has been started.
 #[wasm_bindgen]
 pub async fn started() {
     with(|w| w.connection.try_again());

@@ -68,7 +68,7 @@ on(chrome.webNavigation.onTabReplaced, ({ tabId, replacedTabId }) => {
 on(chrome.tabs.onRemoved, (tabId) => worker.tab_closed(tabId));
 on(chrome.idle.onStateChanged, (state) => worker.idle_changed(state));
 on(chrome.alarms.onAlarm, ({ name }) => worker.alarm(name));
-on(chrome.runtime.onInstalled, () => worker.started());
+on(chrome.runtime.onInstalled, () => worker.installed());
 on(chrome.runtime.onStartup, () => worker.started());
 on(chrome.storage.onChanged, (_changes, area) => {
   if (area === "managed") worker.policy_changed();

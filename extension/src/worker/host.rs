@@ -224,6 +224,11 @@ async fn exchange(body: RequestBody, limit_ms: f64) -> Result<ResponseBody, Reas
         Either::Left((reply, _)) => reply.unwrap_or(Err(Reason::HostFailed)),
         Either::Right(_) => {
             LINE.with_borrow_mut(|line| line.waiting.remove(&id));
+            if limit_ms >= RESPONSE_MS && with(|w| w.connection.is_open()) == Some(true) {
+                // It hangs: the next request gets another process.
+                with(|w| w.connection.failed(now, Reason::HostFailed));
+                hang_up();
+            }
             Err(Reason::HostFailed)
         }
     }
@@ -251,7 +256,7 @@ fn disconnected(message: String) {
     let now = browser::now();
     with(|w| {
         // While greeting, the greeter counts the failure.
-        if matches!(w.connection, Connection::Open { .. }) {
+        if w.connection.is_open() {
             w.connection.failed(now, reason);
         }
     });
@@ -292,7 +297,7 @@ fn close_when_idle() {
             let now = browser::now();
             let (closes, gone) = with(|w| {
                 let closes = w.connection.closes_idle(now);
-                (closes, !matches!(w.connection, Connection::Open { .. }))
+                (closes, !w.connection.is_open())
             })
             .unwrap_or((false, true));
             if closes {

@@ -1,5 +1,6 @@
 //! `tacit`: the administrator's commands.
 
+mod admin;
 mod audit;
 mod connection;
 mod device;
@@ -57,6 +58,9 @@ enum Command {
     /// The policy and its versions.
     #[command(subcommand)]
     Policy(policy::Command),
+    /// The console's local administrators.
+    #[command(subcommand)]
+    Admin(admin::Command),
     /// What was decided, and why.
     #[command(subcommand)]
     Audit(audit::Command),
@@ -99,6 +103,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Token(command) => command.run(data).await?,
         Command::Rollout(command) => command.run(data).await?,
         Command::Policy(command) => command.run(data).await?,
+        Command::Admin(command) => command.run(data).await?,
         Command::Audit(command) => command.run(data).await?,
         Command::Bench(bench) => bench.run().await?,
     }

@@ -15,6 +15,7 @@ use std::{
     path::{Path, PathBuf},
 };
 use wire::id::Origin;
+use zeroize::Zeroizing;
 
 #[derive(Debug, Args)]
 pub struct Init {
@@ -44,17 +45,14 @@ pub struct Init {
     admin_password_file: PathBuf,
 }
 
-const PASSWORD: usize = 12;
+/// SQLite's file in the data folder.
+const DATABASE: &str = "tacit.db";
+/// The fewest characters of an administrator's password.
+pub const PASSWORD: usize = 12;
 
 impl Init {
     pub async fn run(self, data: &Path) -> anyhow::Result<()> {
-        let password = std::fs::read_to_string(&self.admin_password_file)
-            .with_context(|| format!("reading {}", self.admin_password_file.display()))?;
-        let password = password.trim_end_matches(['\r', '\n']);
-        ensure!(
-            password.chars().count() >= PASSWORD,
-            "the administrator's password needs at least {PASSWORD} characters"
-        );
+        let hash = password_hash(&self.admin_password_file)?;
         create_folder(data).with_context(|| format!("making {}", data.display()))?;
         let file = data.join(FILE);
         if file.exists() {
@@ -70,12 +68,12 @@ impl Init {
             .context("opening the database")?;
         MasterKey::generate_file(&data.join(MASTER_KEY_FILE))?;
         let now = Clock::System.now_ms();
-        let hash = password::hash(password).context("hashing the password")?;
         store.put_admin(&self.admin, &hash, now).await?;
         if store.policy_version().await?.is_none() {
             store.insert_policy(policy::SHIPPED, "shipped", now).await?;
         }
         store.close().await;
+        keep_private(&data.join(DATABASE))?;
         // Last, so that an interrupted initialisation can simply be run again.
         keys::write_private(&file, text.as_bytes())
             .with_context(|| format!("writing {}", file.display()))?;
@@ -100,7 +98,7 @@ impl Init {
             Some(url) => url.clone(),
             None => format!(
                 "sqlite:{}?mode=rwc",
-                absolute(data)?.join("tacit.db").display()
+                absolute(data)?.join(DATABASE).display()
             ),
         };
         let settings = Settings {
@@ -122,4 +120,28 @@ fn create_folder(data: &Path) -> std::io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(data)
+}
+
+/// The hash of the password in `file`.
+pub fn password_hash(file: &Path) -> anyhow::Result<String> {
+    let text =
+        std::fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
+    let text = Zeroizing::new(text);
+    let password = text.trim_end_matches(['\r', '\n']);
+    ensure!(
+        password.chars().count() >= PASSWORD,
+        "an administrator's password needs at least {PASSWORD} characters"
+    );
+    password::hash(password).context("hashing the password")
+}
+
+/// Nobody else reads the database, wherever the data folder is; its journals take its mode over.
+fn keep_private(file: &Path) -> anyhow::Result<()> {
+    #[cfg(unix)]
+    if file.exists() {
+        use std::os::unix::fs::PermissionsExt as _;
+        std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o600))
+            .with_context(|| format!("protecting {}", file.display()))?;
+    }
+    Ok(())
 }

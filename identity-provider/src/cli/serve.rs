@@ -181,6 +181,7 @@ async fn sweep(app: App) {
     loop {
         every.tick().await;
         app.limits.shrink();
+        metrics::handle().run_upkeep();
         match app.store.sweep(Clock::System.now_ms()).await {
             Ok(gone) => tracing::debug!(gone, "swept"),
             Err(error) => tracing::warn!(%error, "sweeping failed"),

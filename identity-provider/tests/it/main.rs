@@ -7,6 +7,7 @@ mod console;
 mod enrolment;
 mod fallback;
 mod operations;
+mod program;
 mod requests;
 mod store;
 mod support;

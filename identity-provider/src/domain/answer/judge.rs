@@ -81,9 +81,7 @@ pub fn blockers(answer: &Answer, norm: &Norm, role: Role, now: Millis) -> Vec<Re
         found.push(Reason::SilenceSwitchedOff);
     }
     let age = answer.evidence.age_ms;
-    if answer.evidence.verdict != Verdict::NoEvidence
-        && age.is_none_or(|age| age > EVIDENCE_WITHIN_MS)
-    {
+    if is_judged(answer.evidence.verdict) && age.is_none_or(|age| age > EVIDENCE_WITHIN_MS) {
         found.push(Reason::StaleEvidence);
     }
     if norm.unsure_at != 0 && is_judged(answer.evidence.verdict) {
@@ -181,7 +179,7 @@ fn against(verdict: Verdict) -> Option<Reason> {
     }
 }
 
-/// Whether the engine judged anything, so that the minute after an unclear answer matters.
+/// Whether the verdict could lead to a silent answer now or after a minute, so that the age of what it rests on matters.
 const fn is_judged(verdict: Verdict) -> bool {
     matches!(verdict, Verdict::Genuine | Verdict::Unsure)
 }

@@ -4,12 +4,12 @@ use axum::{
     body::{Body, to_bytes},
     http::{HeaderMap, Method, Request, StatusCode},
 };
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::OnceLock};
 use tacit::{
     app::App,
     clock::{Clock, Millis},
     domain::{
-        connection::{Connection, KeyStatus, Role},
+        connection::{Connection, KeyStatus, Role, SigningKey},
         signing,
         user::{User, UserId, UserStatus},
     },
@@ -79,7 +79,10 @@ impl Server {
             metadata: METADATA.into(),
             updated_at: START,
         };
-        let key = signing::generate(&app, &connection.id, KeyStatus::Current, START).unwrap();
+        // One RSA key for all tests: making one takes longer than most of them.
+        static KEY: OnceLock<SigningKey> = OnceLock::new();
+        let make = || signing::generate(&app, &connection.id, KeyStatus::Current, START).unwrap();
+        let key = KEY.get_or_init(make).clone();
         app.store
             .insert_connection(&connection, &key)
             .await

@@ -175,7 +175,20 @@ pub async fn started() {
     scripts::run_in_open_tabs().await;
 }
 
-/// Managed storage has changed, or has to be read: it may keep us waiting.
+/// Managed storage has to be read. It may keep us waiting, and after an installation it is empty at first and fills
+/// without a word: so it is read again, less and less often.
+#[wasm_bindgen]
+pub async fn policy_due() {
+    for pause in [250.0, 500.0, 1e3, 2e3, 4e3, 8e3] {
+        policy_changed().await;
+        if with(|w| w.sources.managed == Managed::Empty) != Some(true) {
+            return;
+        }
+        browser::sleep(pause).await;
+    }
+}
+
+/// Managed storage has changed.
 #[wasm_bindgen]
 pub async fn policy_changed() {
     let managed = Managed::parse(&browser::managed().await);

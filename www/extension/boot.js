@@ -76,4 +76,4 @@ on(chrome.storage.onChanged, (_changes, area) => {
 
 // Each wake settles what is due: configuration, registration of the scripts, enrolment.
 ready.then(() => worker.woken()).catch(report);
-ready.then(() => worker.policy_changed()).catch(report);
+ready.then(() => worker.policy_due()).catch(report);

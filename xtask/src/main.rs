@@ -1,6 +1,7 @@
 //! `cargo xtask`: everything that is done to this repository, one command each.
 
 mod accuracy;
+mod bench;
 mod crx;
 mod extension;
 mod run;
@@ -59,6 +60,8 @@ enum Command {
     Accuracy(accuracy::Args),
     /// Make the background model that ships.
     Train(train::Args),
+    /// Print performance figures as JSON, each beside its floor in the same run.
+    Bench(bench::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -83,5 +86,6 @@ fn dispatch(command: Command) -> Result<()> {
         Command::Tidy => tidy::run(),
         Command::Accuracy(args) => accuracy::run(args),
         Command::Train(args) => train::run(args),
+        Command::Bench(arguments) => bench::run(&arguments),
     }
 }

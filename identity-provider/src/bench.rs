@@ -90,6 +90,7 @@ async fn app(database: &str) -> anyhow::Result<App> {
         database: database.into(),
         tls: None,
         trusted_proxies: vec![[127, 0, 0, 1].into()],
+        metrics_from: Vec::new(),
         freshness_ms: FRESHNESS_MS,
     };
     let store = Store::open(database).await?;

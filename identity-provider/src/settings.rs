@@ -30,6 +30,9 @@ pub struct Settings {
     /// Addresses whose `X-Forwarded-For` is believed, and which may speak plain HTTP.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub trusted_proxies: Vec<IpAddr>,
+    /// Addresses besides this machine's own that may read `/metrics`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub metrics_from: Vec<IpAddr>,
     /// How old a challenge may be when its silent answer comes, in ms.
     #[serde(default = "freshness", skip_serializing_if = "is_default_freshness")]
     pub freshness_ms: i64,

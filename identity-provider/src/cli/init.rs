@@ -108,6 +108,7 @@ impl Init {
             database,
             tls,
             trusted_proxies: self.trusted_proxy.clone(),
+            metrics_from: Vec::new(),
             freshness_ms: FRESHNESS_MS,
         };
         Ok(settings.checked()?)

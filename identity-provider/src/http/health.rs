@@ -1,5 +1,6 @@
 //! `/health/live`, `/health/ready` and `/metrics`.
 
+use super::{ClientAddress, shell};
 use crate::{app::App, metrics};
 use axum::{
     Router,
@@ -35,7 +36,13 @@ async fn ready(State(app): State<App>) -> Response {
     }
 }
 
-async fn exposition() -> Response {
+/// For this machine and whom the settings name: how much is refused, and when, is nobody else's business.
+async fn exposition(State(app): State<App>, ClientAddress(from): ClientAddress) -> Response {
+    // Unspecified is a request that came over no connection at all.
+    let is_own = from.is_loopback() || from.is_unspecified();
+    if !is_own && !app.settings.metrics_from.contains(&from) {
+        return shell::not_found().await;
+    }
     let text = metrics::handle().render();
     (
         [(

@@ -343,6 +343,9 @@ on_both_databases! {
         assert_eq!(agent.beats(&server, &beat).await.reason(), "replayed", "the same statement with a new proof");
         let norm = server.app.store.find_norm(&server.ann.id, &agent.device_id()).await.unwrap().unwrap();
         assert_eq!((norm.progress, norm.mature, norm.confirmations), (60, false, 2));
+        let mut beat = agent.heartbeat(&server, Vec::new());
+        beat.jti = format!("{}\0", "a".repeat(30));
+        assert_eq!(agent.beats(&server, &beat).await.reason(), "malformed", "PostgreSQL takes no NUL in a text");
         let forged = Agent { device: Key::generate(), installation: agent.installation };
         assert_eq!(forged.beats(&server, &forged.heartbeat(&server, Vec::new())).await.reason(), "not_enrolled");
         let thief = Agent { device: agent.device, installation: Key::generate() };

@@ -92,6 +92,28 @@ on_both_databases! {
     }
 }
 
+#[tokio::test]
+async fn metrics_are_for_this_machine_and_whom_the_settings_name() {
+    use axum::{body::Body, extract::ConnectInfo, http::Request};
+    use std::net::SocketAddr;
+    use tower::ServiceExt;
+    let server = Server::new(crate::support::Database::sqlite()).await;
+    for (from, status) in [
+        ("127.0.0.1:9", 200),
+        ("[::1]:9", 200),
+        ("198.51.100.7:9", 404),
+    ] {
+        let mut request = Request::get("/metrics").body(Body::empty()).unwrap();
+        let from: SocketAddr = from.parse().unwrap();
+        request.extensions_mut().insert(ConnectInfo(from));
+        let reply = tacit::http::router(server.app.clone())
+            .oneshot(request)
+            .await
+            .unwrap();
+        assert_eq!(reply.status(), status, "{from}");
+    }
+}
+
 /// Where everything that is logged goes, from the first call on and at the lowest level.
 fn log_of_this_program() -> Arc<Mutex<Vec<u8>>> {
     static LOG: OnceLock<Arc<Mutex<Vec<u8>>>> = OnceLock::new();

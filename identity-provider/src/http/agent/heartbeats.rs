@@ -44,7 +44,11 @@ pub async fn post(
     if agent::is_clock_off(beat.iat, now) {
         return Err(Reason::ClockOff.into());
     }
-    if !(22..=64).contains(&beat.jti.len()) {
+    let is_token = beat
+        .jti
+        .bytes()
+        .all(|c| c.is_ascii_alphanumeric() || c == b'-' || c == b'_');
+    if !(22..=64).contains(&beat.jti.len()) || !is_token {
         return Err(Reason::Malformed.into());
     }
     let forget_at = now + 3 * agent::CLOCK_OFF_S * SECOND;

@@ -62,6 +62,7 @@ impl Server {
                 key: PathBuf::new(),
             }),
             trusted_proxies: Vec::new(),
+            metrics_from: Vec::new(),
             freshness_ms: FRESHNESS_MS,
         };
         let store = Store::open(&database.url).await.unwrap();

@@ -65,7 +65,7 @@ struct Worker {
     settling: bool,
     /// What the scripts were registered for.
     scripts_for: Option<String>,
-    /// When this worker registered them.
+    /// When this worker ran them in the tabs that were open.
     scripts_at: Option<f64>,
 }
 
@@ -160,7 +160,11 @@ pub async fn woken() {
 /// The extension has been installed, updated or reloaded: what happened in the tabs meanwhile was not seen.
 #[wasm_bindgen]
 pub async fn installed() {
-    let tabs = with(|w| std::mem::take(&mut w.tabs)).unwrap_or_default();
+    let tabs = with(|w| {
+        w.scripts_for = None;
+        std::mem::take(&mut w.tabs)
+    })
+    .unwrap_or_default();
     for tab in tabs.into_keys() {
         browser::session_remove(&store::tab_key(tab)).await;
     }

@@ -13,10 +13,11 @@ pub async fn register() {
     let Some(configuration) = with(|w| w.configuration().cloned()) else {
         return;
     };
-    let wanted = configuration.as_ref().map(store::text).unwrap_or_default();
+    // The registration outlives the browser's sessions, though not an update of the extension.
+    let wanted = configuration.as_ref().map(fingerprint).unwrap_or_default();
     let changed = with(|w| {
-        let changed = w.scripts_for.as_deref() != Some(&wanted);
-        w.scripts_for = Some(wanted);
+        let changed = w.scripts_for.as_ref() != Some(&wanted);
+        w.scripts_for = Some(wanted.clone());
         changed
     });
     if changed != Some(true) {
@@ -27,13 +28,23 @@ pub async fn register() {
         with(|w| w.scripts_for = None);
         return;
     }
-    with(|w| w.scripts_at = Some(browser::now()));
+    store::keep(store::SCRIPTS_FOR, &wanted).await;
     run_in_open_tabs().await;
-    store::save().await;
 }
 
-/// Runs the scripts in the tabs that are open.
+/// What of a configuration the scripts depend on, without the enrolment token.
+fn fingerprint(configuration: &Configuration) -> String {
+    let relevant = (
+        &configuration.server_origin,
+        &configuration.excluded_sites,
+        configuration.password_timing,
+    );
+    store::text(&relevant)
+}
+
+/// Runs the scripts in the tabs that are open. A page that loads while the browser starts may get none otherwise.
 pub async fn run_in_open_tabs() {
+    with(|w| w.scripts_at = Some(browser::now()));
     let Some(configuration) = with(|w| w.configuration().cloned()).flatten() else {
         return;
     };

@@ -12,7 +12,6 @@ struct Rolling {
     input_at: Option<f64>,
     confirmed_at: Option<f64>,
     unlocked_at: Option<f64>,
-    scripts_for: Option<String>,
 }
 
 /// Fills a new worker.
@@ -23,7 +22,6 @@ pub fn restore(w: &mut Worker, session: &str, local: &str) {
     w.input_at = rolling.input_at;
     w.confirmed_at = rolling.confirmed_at;
     w.unlocked_at = rolling.unlocked_at;
-    w.scripts_for = rolling.scripts_for;
     for (key, text) in &session {
         let tab = key.strip_prefix(TAB).and_then(|tab| tab.parse().ok());
         if let (Some(tab), Some(record)) = (tab, read(text)) {
@@ -32,6 +30,7 @@ pub fn restore(w: &mut Worker, session: &str, local: &str) {
     }
     w.sources.remembered = value(&local, CONFIGURATION);
     w.registration = value(&local, REGISTRATION);
+    w.scripts_for = value(&local, SCRIPTS_FOR);
     w.decisions = value(&local, DECISIONS).unwrap_or_default();
     w.paused_until = value(&local, PAUSED_UNTIL);
     w.learning = value(&local, LEARNING).unwrap_or_default();
@@ -66,7 +65,6 @@ pub async fn save() {
             input_at: w.input_at,
             confirmed_at: w.confirmed_at,
             unlocked_at: w.unlocked_at,
-            scripts_for: w.scripts_for.clone(),
         };
         // While a template is on its way the engine is empty, and what was saved before still counts.
         let engine = (!w.person.is_loading()).then(|| b64::encode(&w.engine.save()));
@@ -143,6 +141,7 @@ fn read<T: DeserializeOwned>(text: &str) -> Option<T> {
 pub const REGISTRATION: &str = "registration";
 pub const DECISIONS: &str = "decisions";
 pub const PAUSED_UNTIL: &str = "paused_until";
+pub const SCRIPTS_FOR: &str = "scripts_for";
 pub const LEARNING: &str = "learning";
 pub const PERSON: &str = "person";
 const CONFIGURATION: &str = "configuration";

@@ -2,10 +2,20 @@
 
 #[path = "chromium/agent.rs"]
 mod agent;
+#[path = "chromium/canary.rs"]
+mod canary;
+#[path = "chromium/console.rs"]
+mod console;
 #[path = "chromium/elsewhere.rs"]
 mod elsewhere;
+#[path = "chromium/fallback.rs"]
+mod fallback;
 #[path = "chromium/keystores.rs"]
 mod keystores;
+#[path = "chromium/leak.rs"]
+mod leak;
+#[path = "chromium/planted.rs"]
+mod planted;
 #[path = "chromium/silent.rs"]
 mod silent;
 
@@ -23,6 +33,16 @@ fn office_scenarios() -> Vec<Scenario<Office>> {
     groups.into_iter().flatten().collect()
 }
 
+/// People who are asked, administrators who look on, and what is left of what people type.
+fn desk_scenarios() -> Vec<Scenario<World>> {
+    let groups = [
+        fallback::scenarios(),
+        console::scenarios(),
+        canary::scenarios(),
+    ];
+    groups.into_iter().flatten().collect()
+}
+
 fn main() {
     let mut run = Run::from_arguments();
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -30,10 +50,18 @@ fn main() {
         .build();
     let runtime = runtime.expect("a runtime for one thread needs nothing that could be missing");
     runtime.block_on(async {
+        run.all(&mut (), &planted::scenarios()).await;
         let scenarios = office_scenarios();
         if run.wants(&scenarios) {
             match Office::open().await {
                 Ok(mut office) => run.all(&mut office, &scenarios).await,
+                Err(why) => run.fail_all(&scenarios, &why),
+            }
+        }
+        let scenarios = desk_scenarios();
+        if run.wants(&scenarios) {
+            match World::start(support::Settings::default()) {
+                Ok(mut world) => run.all(&mut world, &scenarios).await,
                 Err(why) => run.fail_all(&scenarios, &why),
             }
         }

@@ -1,0 +1,221 @@
+//! The console shows what happened, in words, and follows by itself.
+
+use crate::fallback;
+use anyhow::{Context, Result, ensure};
+use e2e::evidence::Mark;
+use e2e::harness::Scenario;
+use e2e::visit::Visit;
+use futures_util::FutureExt;
+use serde_json::{Value, json};
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::time::Duration;
+use support::keystore::Kind;
+use support::{Browser, World, poll, programs, tacit};
+
+pub fn scenarios() -> Vec<Scenario<World>> {
+    vec![Scenario {
+        name: "the_console_shows_decisions_devices_and_people_and_updates_itself",
+        show: |world| console(world).boxed_local(),
+    }]
+}
+
+const USER: &str = "jo@acme.test";
+
+async fn console(world: &mut World) -> Result<()> {
+    // Rows to read back: an enrolment with its step-up, and a sign-in that a help-desk code passed.
+    let visit = Visit::begin(world, "console", Kind::Software).await?;
+    visit.enrol(world, USER).await?;
+    let browser = &visit.browser;
+    let words = words_of_the_challenge_page(browser).await?;
+    let number = fallback::choose_code(browser).await?;
+    let code = fallback::issue_code(world, &number, "sign-in")?;
+    fallback::type_code(browser, &code).await?;
+    browser.wait_until_signed_in(USER).await?;
+
+    sign_in_administrator(browser).await?;
+    ensure_decisions_match(browser, world, &words).await?;
+    ensure_devices_and_people_match(browser, &visit, world).await?;
+    take_pictures(browser).await?;
+
+    // A mark in the page is gone if the page is loaded anew.
+    browser
+        .run("window.sameDocument = true", Vec::new())
+        .await?;
+    let console = browser.client.window().await?;
+    let mark = Mark::now(world)?;
+    browser.open_tab().await?;
+    visit.sign_out().await?;
+    browser.enter_password(USER).await?;
+    browser.wait_for_state(&["step_up"]).await?;
+    let record = mark.record(world)?;
+    let id = record.decision["id"].as_str().context("no id")?;
+    browser.client.close_window().await?;
+    browser.client.switch_to_window(console).await?;
+    browser.find(&format!("[id='decision-{id}']")).await?;
+    ensure_decisions_match(browser, world, &words).await?;
+    let same = browser
+        .run("return window.sameDocument === true", Vec::new())
+        .await?;
+    ensure!(same == true, "the console was loaded anew");
+
+    visit.browser.close().await
+}
+
+async fn sign_in_administrator(browser: &Browser) -> Result<()> {
+    browser.open(&format!("{}/console", tacit::ORIGIN)).await?;
+    browser.fill("#name", "admin").await?;
+    browser.fill("#password", "not the password").await?;
+    browser.click("button.primary").await?;
+    browser.find(".problem:not(:empty)").await?;
+    let password = browser.find("#password").await?;
+    password.clear().await?;
+    password.send_keys(tacit::ADMIN_PASSWORD).await?;
+    browser.click("button.primary").await?;
+    browser.find("#decisions tbody tr").await?;
+    Ok(())
+}
+
+/// Each row of the console is a row of the audit, newest first, and says its reasons in the words of the challenge page.
+async fn ensure_decisions_match(
+    browser: &Browser,
+    world: &World,
+    words: &HashMap<String, String>,
+) -> Result<()> {
+    const ROWS: &str = r##"return [...document.querySelectorAll("#decisions tbody tr")].map((row) => ({
+        id: row.id.replace("decision-", ""),
+        challenge: row.dataset.challenge,
+        outcome: row.dataset.outcome,
+        user: row.querySelector("[data-label=Person]").innerText.trim(),
+        connection: row.querySelector("[data-label=Connection]").innerText.trim(),
+        decision: row.querySelector("[data-label=Decision]").innerText.trim(),
+        reasons: [...row.querySelectorAll("[data-reason]")].map((one) => [one.dataset.reason, one.innerText.trim()]),
+    }))"##;
+    let mut decisions = world.tacit.decisions()?;
+    decisions.reverse();
+    let shown = poll::until_async(
+        "the console to show the newest decision",
+        Duration::from_secs(20),
+        async || {
+            let shown = browser.run(ROWS, Vec::new()).await?;
+            Ok((shown[0]["id"] == decisions[0]["id"]).then_some(shown))
+        },
+    )
+    .await?;
+    let shown = shown.as_array().context("no rows")?;
+    ensure!(
+        shown.len() == decisions.len() || (shown.len() >= 10 && shown.len() < decisions.len()),
+        "{} rows for {} decisions",
+        shown.len(),
+        decisions.len()
+    );
+    for row in shown {
+        let decision = decisions
+            .iter()
+            .find(|decision| decision["id"] == row["id"]);
+        let decision = decision.with_context(|| format!("the audit has no {row}"))?;
+        for member in ["challenge", "outcome", "user", "connection"] {
+            ensure!(
+                row[member] == decision[member],
+                "{member}: the console says {row}, the audit {decision}"
+            );
+        }
+        let tag = match (decision["outcome"].as_str(), decision["factor"].as_str()) {
+            (Some("allow"), Some("silent")) => "Silent",
+            (Some("allow"), _) => "Passed by factor",
+            (Some("step_up"), _) => "Step-up",
+            (Some("decline"), _) => "Declined",
+            _ => "Observed",
+        };
+        ensure!(row["decision"] == tag, "{row} instead of {tag}");
+        let reasons: Vec<Value> = decision["reasons"]
+            .as_array()
+            .context("no reasons")?
+            .iter()
+            .map(|code| json!([code, words.get(code.as_str().unwrap_or_default())]))
+            .collect();
+        ensure!(
+            !reasons.is_empty() && row["reasons"] == json!(reasons),
+            "the console says {}, the page {reasons:?}",
+            row["reasons"]
+        );
+    }
+    Ok(())
+}
+
+async fn ensure_devices_and_people_match(
+    browser: &Browser,
+    visit: &Visit,
+    world: &World,
+) -> Result<()> {
+    let devices = fallback::lines(&world.tacit.run(&["device", "list", "--json"])?)?;
+    let text = |css: String| async move { anyhow::Ok(browser.find(&css).await?.text().await?) };
+    for device in &devices {
+        let id = device["id"].as_str().context("a device without id")?;
+        let row = text(format!("[id='device-{id}']")).await?;
+        let class = device["protection_class"].as_str().context("no class")?;
+        ensure!(row.contains(class), "{class} is missing in {row:?}");
+    }
+    let ours = text(format!("[id='device-{}']", visit.device)).await?;
+    ensure!(
+        ours.contains(visit.keystore.protection_class()) && ours.contains("Bound"),
+        "our device is shown as {ours:?}"
+    );
+    let people = text("#people tbody".to_owned()).await?;
+    for device in &devices {
+        for binding in device["bindings"].as_array().into_iter().flatten() {
+            let user = binding["user"].as_str().context("a binding without user")?;
+            ensure!(people.contains(user), "{user} is missing in {people:?}");
+        }
+    }
+    ensure!(people.contains(USER), "{USER} is missing in {people:?}");
+    Ok(())
+}
+
+/// The page of a challenge has the words of all reasons.
+async fn words_of_the_challenge_page(browser: &Browser) -> Result<HashMap<String, String>> {
+    let script = "return document.querySelector('meta[name=tacit-reasons]').content";
+    let words = browser.run(script, Vec::new()).await?;
+    Ok(serde_json::from_str(words.as_str().context("no words")?)?)
+}
+
+/// Light, dark and as on a phone, for a person to look at; and nothing is wider than the phone.
+async fn take_pictures(browser: &Browser) -> Result<()> {
+    let folder: PathBuf = programs::folder()?
+        .parent()
+        .context("no target folder")?
+        .join("screenshots");
+    browser
+        .screenshot(&folder.join("console-light.png"))
+        .await?;
+    let scheme =
+        |value: &str| json!({ "features": [{ "name": "prefers-color-scheme", "value": value }] });
+    browser
+        .devtools("Emulation.setEmulatedMedia", scheme("dark"))
+        .await?;
+    browser.screenshot(&folder.join("console-dark.png")).await?;
+    browser
+        .devtools("Emulation.setEmulatedMedia", scheme("light"))
+        .await?;
+    let phone = json!({ "width": 390, "height": 1600, "deviceScaleFactor": 2, "mobile": true });
+    browser
+        .devtools("Emulation.setDeviceMetricsOverride", phone)
+        .await?;
+    browser
+        .screenshot(&folder.join("console-phone.png"))
+        .await?;
+    let overflow = browser
+        .run(
+            "return document.documentElement.scrollWidth - document.documentElement.clientWidth",
+            Vec::new(),
+        )
+        .await?;
+    ensure!(
+        overflow == 0,
+        "the console is {overflow} px wider than a phone"
+    );
+    browser
+        .devtools("Emulation.clearDeviceMetricsOverride", json!({}))
+        .await?;
+    Ok(())
+}

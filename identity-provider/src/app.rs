@@ -7,7 +7,7 @@ use crate::{
     keys::MasterKey,
     limits::Limits,
     settings::Settings,
-    store::{Result, Store, decision::Decision},
+    store::{Result, Store, Write, decision::Decision},
 };
 use std::{
     collections::HashMap,
@@ -85,9 +85,11 @@ impl App {
         Ok(connection.is_some_and(|c| c.role == Role::Factor))
     }
 
-    /// Writes a decision down: row, log and metrics, once each.
-    pub async fn record(&self, decision: Decision) -> Result<()> {
-        self.store.insert_decision(&decision).await?;
+    /// Ends the transaction that decided: what moved and the row that says why both stand, or neither does. Then tells log
+    /// and metrics.
+    pub async fn settle(&self, mut write: Write<'_>, decision: Decision) -> Result<()> {
+        Store::insert_decision(&mut write, &decision).await?;
+        write.commit().await?;
         tracing::info!(
             challenge = decision.challenge,
             connection = decision.connection,

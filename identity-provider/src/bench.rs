@@ -250,10 +250,9 @@ async fn decide(app: &App, id: &ChallengeId) -> anyhow::Result<()> {
         factors: &[],
         amr: &amr,
     };
-    let won = app
-        .store
-        .score_answer(id, &challenge.nonce, &scored, app.now_ms())
-        .await?;
+    let mut write = app.store.write().await?;
+    let won = Store::score_answer(&mut write, id, &challenge.nonce, &scored, app.now_ms()).await?;
+    write.commit().await?;
     ensure!(won, "the challenge was not open");
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The signed answer: everything that has to be right, then policy, then one UPDATE that only one answer wins.
+//! The signed answer: everything that has to be right, then policy, then one transaction whose UPDATE only one answer wins.
 
 mod judge;
 
@@ -19,7 +19,7 @@ use crate::{
         policy::{Agent, Facts, LearningState, Policy},
         user::{User, UserId},
     },
-    store::{StoreError, challenge::Scored, decision::Decision},
+    store::{Store, StoreError, Write, challenge::Scored, decision::Decision},
 };
 use standards::jose;
 use wire::{
@@ -176,15 +176,12 @@ async fn score(
             &[]
         },
     };
-    if !app
-        .store
-        .score_answer(&challenge.id, &challenge.nonce, &scored, now)
-        .await?
-    {
+    let mut write = app.store.write().await?;
+    if !Store::score_answer(&mut write, &challenge.id, &challenge.nonce, &scored, now).await? {
+        drop(write);
         return Err(why_not_scored(app, challenge, now).await?.into());
     }
-    app.wakeups.wake(&challenge.id);
-    remember_verdict(app, user, device, claims, &blockers, now).await?;
+    remember_verdict(&mut write, user, device, claims, &blockers, now).await?;
     let mut decision = Decision::of(challenge, judgement.outcome, &judgement.reasons, now);
     decision.device = device.id.to_string();
     decision.installation = claims.cnf.jkt.to_string();
@@ -199,7 +196,8 @@ async fn score(
     decision.evidence = evidence_of(claims);
     decision.rule = judgement.rule.clone().unwrap_or_default();
     decision.policy_version = version;
-    app.record(decision).await?;
+    app.settle(write, decision).await?;
+    app.wakeups.wake(&challenge.id);
     Ok(AnswerResponse {
         v: V,
         outcome: judgement.outcome,
@@ -209,7 +207,7 @@ async fn score(
 
 /// `Impostor` and `Automated` switch silence off; `Unsure` starts its minute, unless it came within one.
 async fn remember_verdict(
-    app: &App,
+    write: &mut Write<'_>,
     user: &User,
     device: &Device,
     claims: &Answer,
@@ -218,17 +216,13 @@ async fn remember_verdict(
 ) -> Result<(), StoreError> {
     match claims.evidence.verdict {
         Verdict::Impostor => {
-            app.store
-                .switch_silence_off(&user.id, &device.id, Reason::Impostor, now)
-                .await
+            Store::switch_silence_off(write, &user.id, &device.id, Reason::Impostor, now).await
         }
         Verdict::Automated => {
-            app.store
-                .switch_silence_off(&user.id, &device.id, Reason::Automated, now)
-                .await
+            Store::switch_silence_off(write, &user.id, &device.id, Reason::Automated, now).await
         }
         Verdict::Unsure if !blockers.contains(&Reason::TooSoon) => {
-            app.store.note_unsure(&user.id, &device.id, now).await
+            Store::note_unsure(write, &user.id, &device.id, now).await
         }
         _ => Ok(()),
     }
@@ -267,16 +261,13 @@ async fn stop_waiting(
         Outcome::Decline => State::Declined,
         _ => State::StepUp,
     };
-    if app
-        .store
-        .stop_waiting(&challenge.id, state, &[reason], &factors, now)
-        .await?
-    {
-        app.wakeups.wake(&challenge.id);
+    let mut write = app.store.write().await?;
+    if Store::stop_waiting(&mut write, &challenge.id, state, &[reason], &factors, now).await? {
         let mut decision = Decision::of(challenge, outcome, &[reason], now);
         decision.policy_version = version;
         decision.rule = rule;
-        app.record(decision).await?;
+        app.settle(write, decision).await?;
+        app.wakeups.wake(&challenge.id);
     }
     Ok(())
 }

@@ -12,7 +12,7 @@ use crate::{
     clock::{MINUTE, Millis},
     domain::{code::Purpose, enrolment, user::UserId},
     keys,
-    store::{StoreError, decision::Decision},
+    store::{Store, StoreError, decision::Decision},
 };
 use serde::{Deserialize, Serialize};
 use wire::{
@@ -321,11 +321,11 @@ async fn pass(
         amr.push("mfa".into());
     }
     let reasons = [Reason::StrongFactorPassed];
-    let allowed = app
-        .store
-        .allow_by_factor(&challenge.id, factor, &amr, &reasons, now)
-        .await?;
-    if !allowed {
+    let mut decision = Decision::of(challenge, Outcome::Allow, &reasons, now);
+    decision.factor = factor.code().into();
+    decision.policy_version = app.store.policy_version().await?.unwrap_or(0);
+    let mut write = app.store.write().await?;
+    if !Store::allow_by_factor(&mut write, &challenge.id, factor, &amr, &reasons, now).await? {
         return Ok(Passed::Refused(Reason::ChallengeClosed));
     }
     // Only on the device that answered here: a factor passed elsewhere says nothing about who sits at that one.
@@ -334,8 +334,9 @@ async fn pass(
         .as_ref()
         .filter(|_| strength.is_strong())
     {
-        app.store.switch_silence_on(user, device, now).await?;
+        Store::switch_silence_on(&mut write, user, device, now).await?;
     }
+    app.settle(write, decision).await?;
     let candidate = challenge
         .candidate
         .as_ref()
@@ -346,10 +347,6 @@ async fn pass(
         }
         None => false,
     };
-    let mut decision = Decision::of(challenge, Outcome::Allow, &reasons, now);
-    decision.factor = factor.code().into();
-    decision.policy_version = app.store.policy_version().await?.unwrap_or(0);
-    app.record(decision).await?;
     app.wakeups.wake(&challenge.id);
     Ok(Passed::Allowed { bound })
 }

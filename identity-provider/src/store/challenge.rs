@@ -1,6 +1,6 @@
 //! Challenges. Every move is one conditional UPDATE, so of many at once one wins.
 
-use super::{Result, Store, StoreError, from_json, json};
+use super::{Result, Store, StoreError, Write, from_json, json};
 use crate::{
     clock::Millis,
     domain::{
@@ -192,7 +192,7 @@ impl Store {
     /// Uses the nonce up and writes down what became of the answer, in one UPDATE: of many at once exactly one gets `true`,
     /// and none once a fallback has begun.
     pub async fn score_answer(
-        &self,
+        write: &mut Write<'_>,
         id: &ChallengeId,
         nonce: &Nonce,
         scored: &Scored<'_>,
@@ -217,14 +217,14 @@ impl Store {
         .bind(json(&scored.amr))
         .bind(factor)
         .bind(now)
-        .execute(&self.pool)
+        .execute(&mut **write)
         .await?;
         Ok(done.rows_affected() == 1)
     }
 
     /// Stops waiting: no answer came or will come. A late one still counts. `false` if it was not waiting any more.
     pub async fn stop_waiting(
-        &self,
+        write: &mut Write<'_>,
         id: &ChallengeId,
         state: State,
         reasons: &[Reason],
@@ -240,7 +240,7 @@ impl Store {
         .bind(json(&reasons))
         .bind(json(&factors))
         .bind(now)
-        .execute(&self.pool)
+        .execute(&mut **write)
         .await?;
         Ok(done.rows_affected() == 1)
     }
@@ -260,7 +260,7 @@ impl Store {
 
     /// Allows the challenge because an ordinary factor passed; once only.
     pub async fn allow_by_factor(
-        &self,
+        write: &mut Write<'_>,
         id: &ChallengeId,
         factor: Factor,
         amr: &[String],
@@ -277,7 +277,7 @@ impl Store {
         .bind(json(&amr))
         .bind(json(&reasons))
         .bind(now)
-        .execute(&self.pool)
+        .execute(&mut **write)
         .await?;
         Ok(done.rows_affected() == 1)
     }

@@ -1,6 +1,6 @@
 //! The audit trail: decisions and everything else that somebody may have to answer for. Rows are only ever added.
 
-use super::{Result, Store, json};
+use super::{Result, Store, Write, json};
 use crate::{clock::Millis, domain::challenge::Challenge, random};
 use sqlx::{FromRow, Row, any::AnyRow};
 use wire::{reason::Reason, server::Outcome};
@@ -137,7 +137,7 @@ macro_rules! columns {
 
 impl Store {
     /// Adds a decision.
-    pub async fn insert_decision(&self, d: &Decision) -> Result<()> {
+    pub async fn insert_decision(write: &mut Write<'_>, d: &Decision) -> Result<()> {
         sqlx::query(concat!(
             "INSERT INTO decisions (",
             columns!(),
@@ -162,7 +162,7 @@ impl Store {
         .bind(&d.rule)
         .bind(d.challenge_ms)
         .bind(d.policy_version)
-        .execute(&self.pool)
+        .execute(&mut **write)
         .await?;
         Ok(())
     }

@@ -384,7 +384,7 @@ impl Store {
 
     /// No silent answer for this person on this device until a strong factor passes.
     pub async fn switch_silence_off(
-        &self,
+        write: &mut Write<'_>,
         user: &UserId,
         device: &DeviceId,
         reason: Reason,
@@ -398,14 +398,14 @@ impl Store {
         .bind(device.as_str())
         .bind(now)
         .bind(reason.code())
-        .execute(&self.pool)
+        .execute(&mut **write)
         .await?;
         Ok(())
     }
 
     /// A strong factor of this person passed in a browser of this device.
     pub async fn switch_silence_on(
-        &self,
+        write: &mut Write<'_>,
         user: &UserId,
         device: &DeviceId,
         now: Millis,
@@ -416,7 +416,7 @@ impl Store {
         .bind(user.as_str())
         .bind(device.as_str())
         .bind(now)
-        .execute(&self.pool)
+        .execute(&mut **write)
         .await?;
         Ok(())
     }
@@ -434,12 +434,17 @@ impl Store {
     }
 
     /// Notes an unclear answer.
-    pub async fn note_unsure(&self, user: &UserId, device: &DeviceId, now: Millis) -> Result<()> {
+    pub async fn note_unsure(
+        write: &mut Write<'_>,
+        user: &UserId,
+        device: &DeviceId,
+        now: Millis,
+    ) -> Result<()> {
         sqlx::query("UPDATE norms SET unsure_at = $3, updated_at = $3 WHERE user_id = $1 AND device_id = $2")
             .bind(user.as_str())
             .bind(device.as_str())
             .bind(now)
-            .execute(&self.pool)
+            .execute(&mut **write)
             .await?;
         Ok(())
     }

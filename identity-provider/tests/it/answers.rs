@@ -186,7 +186,7 @@ on_both_databases! {
         let mut answer = agent.answer(&server, &page);
         answer.evidence.verdict = Verdict::Unsure;
         agent.send(&server, &browser, &answer).await;
-        server.app.store.switch_silence_off(&server.ann.id, &agent.device_id(), Reason::Impostor, server.now()).await.unwrap();
+        in_one!(server.app.store, switch_silence_off(&server.ann.id, &agent.device_id(), Reason::Impostor, server.now()));
         let challenge = server.app.store.find_challenge(&page.challenge).await.unwrap().unwrap();
         let passed = pass_factor(&server.app, &challenge, &server.ann.id, Factor::Totp, Strength::Ordinary, server.now()).await;
         assert_eq!(passed.unwrap(), Passed::Allowed { bound: false });

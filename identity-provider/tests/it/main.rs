@@ -1,6 +1,16 @@
 //! Real requests through the router, and every store function, each on SQLite and on PostgreSQL. A machine without
 //! PostgreSQL fails these tests; none is skipped.
 
+/// Does one thing of the store's in a transaction of its own.
+macro_rules! in_one {
+    ($store:expr, $name:ident($($argument:expr),*)) => {{
+        let mut write = $store.write().await.unwrap();
+        let result = tacit::store::Store::$name(&mut write, $($argument),*).await.unwrap();
+        write.commit().await.unwrap();
+        result
+    }};
+}
+
 mod answers;
 mod attacks;
 mod console;

@@ -91,25 +91,40 @@ on_both_databases! {
         let device = DeviceId::of_key(&key(1));
         let scored = |state| Scored { device: &device, state, reasons: &[Reason::Unsure], factors: &[Factor::Totp], amr: &[] };
         let c = challenge(&server).await;
-        assert!(store.stop_waiting(&c.id, State::StepUp, &[Reason::NoAgent], &Factor::ALL, now).await.unwrap());
-        assert!(!store.stop_waiting(&c.id, State::StepUp, &[Reason::HostMissing], &Factor::ALL, now).await.unwrap());
-        assert!(!store.score_answer(&c.id, &random::nonce(), &scored(State::StepUp), now).await.unwrap(), "another nonce");
-        assert!(!store.score_answer(&c.id, &c.nonce, &scored(State::StepUp), c.expires_at).await.unwrap(), "expired");
-        assert!(store.score_answer(&c.id, &c.nonce, &scored(State::StepUp), now).await.unwrap());
-        assert!(!store.score_answer(&c.id, &c.nonce, &scored(State::Allowed), now).await.unwrap());
+        let stop = async |reason| in_one!(store, stop_waiting(&c.id, State::StepUp, &[reason], &Factor::ALL, now));
+        assert!(stop(Reason::NoAgent).await);
+        assert!(!stop(Reason::HostMissing).await);
+        assert!(!in_one!(store, score_answer(&c.id, &random::nonce(), &scored(State::StepUp), now)), "another nonce");
+        assert!(!in_one!(store, score_answer(&c.id, &c.nonce, &scored(State::StepUp), c.expires_at)), "expired");
+        assert!(in_one!(store, score_answer(&c.id, &c.nonce, &scored(State::StepUp), now)));
+        assert!(!in_one!(store, score_answer(&c.id, &c.nonce, &scored(State::Allowed), now)));
         let found = store.find_challenge(&c.id).await.unwrap().unwrap();
         assert_eq!((found.state, found.reasons, found.allowed_factors), (State::StepUp, vec![Reason::Unsure], vec![Factor::Totp]));
         assert_eq!(found.answered_by, Some(device));
         assert!(store.begin_fallback(&c.id, now).await.unwrap());
         assert!(store.begin_fallback(&c.id, now + 5).await.unwrap(), "another factor may be chosen");
         assert_eq!(store.find_challenge(&c.id).await.unwrap().unwrap().fallback_at, Some(now));
-        let allow = async |at| store.allow_by_factor(&c.id, Factor::Totp, &["otp".into()], &[Reason::StrongFactorPassed], at).await.unwrap();
+        let allow = async |at| in_one!(store, allow_by_factor(&c.id, Factor::Totp, &["otp".into()], &[Reason::StrongFactorPassed], at));
         assert!(!allow(c.expires_at).await);
         assert!(allow(now).await);
         assert!(!allow(now).await);
         let found = store.find_challenge(&c.id).await.unwrap().unwrap();
         assert_eq!((found.state, found.factor.as_str(), found.amr, found.passed_at), (State::Allowed, "totp", vec!["otp".into()], Some(now)));
         assert!(!store.begin_fallback(&c.id, now).await.unwrap());
+    }
+
+    async fn a_decision_whose_row_was_not_written_decides_nothing(database: Database) {
+        let server = Server::new(database).await;
+        let store = &server.app.store;
+        let c = challenge(&server).await;
+        let device = DeviceId::of_key(&key(1));
+        let scored = Scored { device: &device, state: State::Allowed, reasons: &[], factors: &[], amr: &[] };
+        let mut write = store.write().await.unwrap();
+        assert!(Store::score_answer(&mut write, &c.id, &c.nonce, &scored, server.now()).await.unwrap());
+        // What a crash does here.
+        drop(write);
+        assert_eq!(store.find_challenge(&c.id).await.unwrap().unwrap(), c);
+        assert!(in_one!(store, score_answer(&c.id, &c.nonce, &scored, server.now())), "and the answer may be sent again");
     }
 
     async fn matching_numbers_find_open_challenges_only(database: Database) {
@@ -119,7 +134,7 @@ on_both_databases! {
         let find = async |now| store.find_challenges_matching(&c.matching, now).await.unwrap().len();
         assert_eq!(find(server.now()).await, 1);
         assert_eq!(find(c.expires_at).await, 0);
-        store.allow_by_factor(&c.id, Factor::Code, &[], &[], server.now()).await.unwrap();
+        in_one!(store, allow_by_factor(&c.id, Factor::Code, &[], &[], server.now()));
         assert_eq!(find(server.now()).await, 0);
     }
 
@@ -298,7 +313,7 @@ on_both_databases! {
         for i in 0..5 {
             let mut decision = Decision::of(&c, Outcome::StepUp, &[Reason::Unsure], START + i / 2);
             decision.llr = -1.25;
-            store.insert_decision(&decision).await.unwrap();
+            in_one!(store, insert_decision(&decision));
             ids.push((decision.at, decision.id));
         }
         ids.sort();
@@ -326,15 +341,15 @@ on_both_databases! {
         let agent = crate::support::Agent::enrolled(&server).await;
         let (store, ann, device) = (&server.app.store, &server.ann.id, agent.device_id());
         assert!(store.find_norm(&server.ben.id, &device).await.unwrap().is_none());
-        store.switch_silence_off(ann, &device, Reason::Impostor, START + 5).await.unwrap();
-        store.switch_silence_off(ann, &device, Reason::Automated, START + 9).await.unwrap();
+        in_one!(store, switch_silence_off(ann, &device, Reason::Impostor, START + 5));
+        in_one!(store, switch_silence_off(ann, &device, Reason::Automated, START + 9));
         let norm = store.find_norm(ann, &device).await.unwrap().unwrap();
         assert_eq!(norm.silence_off, Some((START + 5, Some(Reason::Impostor))), "the first reason stays");
         assert!(store.has_silence_off(ann, START).await.unwrap());
         assert!(!store.has_silence_off(ann, START + 5).await.unwrap());
         assert!(!store.has_silence_off(&server.ben.id, START).await.unwrap());
-        store.note_unsure(ann, &device, START + 7).await.unwrap();
-        store.switch_silence_on(ann, &device, START + 10).await.unwrap();
+        in_one!(store, note_unsure(ann, &device, START + 7));
+        in_one!(store, switch_silence_on(ann, &device, START + 10));
         let norm = store.find_norm(ann, &device).await.unwrap().unwrap();
         assert_eq!((norm.silence_off, norm.unsure_at), (None, START + 7));
     }

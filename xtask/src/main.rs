@@ -3,6 +3,7 @@
 mod accuracy;
 mod bench;
 mod crx;
+mod demo;
 mod extension;
 mod run;
 mod setup;
@@ -43,6 +44,12 @@ enum Command {
         #[arg(value_enum)]
         areas: Vec<suite::Area>,
     },
+    /// Show a silent sign-in in a browser: builds what is missing, then plays a sample user. `--headless --json` for scripts.
+    Demo {
+        /// Passed on: --headless, --json, --break LINK, --user FILE, --impostor FILE, --screenshots FOLDER.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Pack an extension folder with a key of your own; beside it comes the update manifest.
     Pack {
         /// The folder with manifest.json.
@@ -82,6 +89,7 @@ fn dispatch(command: Command) -> Result<()> {
         }
         Command::Build { rehearsal: false } => suite::build_all(),
         Command::Test { areas } => suite::run(&areas),
+        Command::Demo { arguments } => demo::run(&arguments),
         Command::Pack { folder, key, out } => extension::pack(&folder, &key, &out),
         Command::Tidy => tidy::run(),
         Command::Accuracy(args) => accuracy::run(args),

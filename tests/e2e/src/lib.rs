@@ -2,6 +2,7 @@
 //!
 //! `tests/chromium.rs` holds the scenarios, `src/bin/demo.rs` the demo; both are made of what is here.
 
+pub mod demo;
 pub mod evidence;
 pub mod harness;
 pub mod office;

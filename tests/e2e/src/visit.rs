@@ -4,6 +4,7 @@ use crate::evidence::{Mark, Record};
 use crate::person::{self, Person};
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
+use support::browser::Window;
 use support::host::Host;
 use support::keystore::{Keystore, Kind};
 use support::{Browser, World};
@@ -19,13 +20,19 @@ pub struct Visit {
     /// The device as the server knows it.
     pub device: String,
     name: String,
+    window: Window,
 }
 
 impl Visit {
     /// A fresh profile whose extension has registered its device.
     pub async fn begin(world: &World, name: &str, kind: Kind) -> Result<Self> {
+        Self::begin_with(world, name, kind, Window::Headless).await
+    }
+
+    /// The same, with or without a window.
+    pub async fn begin_with(world: &World, name: &str, kind: Kind, window: Window) -> Result<Self> {
         let (keystore, host) = world.install_host(name, kind)?;
-        let browser = Browser::start(world, name, Some(&host)).await?;
+        let browser = Browser::start_with(world, name, Some(&host), window).await?;
         browser.wait_for_extension().await?;
         let device = person::wait_for_device(&browser).await?;
         Ok(Self {
@@ -34,6 +41,7 @@ impl Visit {
             keystore,
             device,
             name: name.to_owned(),
+            window,
         })
     }
 
@@ -126,16 +134,32 @@ impl Visit {
 
     /// Closes the browser and starts it again with the same profile.
     pub async fn restart_browser(&mut self, world: &World) -> Result<()> {
-        self.browser
-            .client
-            .clone()
-            .close()
-            .await
-            .context("closing the browser")?;
-        self.browser = Browser::start(world, &self.name, Some(&self.host)).await?;
-        self.browser
-            .wait_for_extension()
-            .await
-            .context("after the restart")
+        self.stop_browser().await?;
+        self.start_browser(world).await.context("after the restart")
+    }
+
+    /// A browser whose extension is configured and whose host has been uninstalled since.
+    pub async fn without_host(world: &World, name: &str) -> Result<Browser> {
+        let before = Self::begin(world, name, Kind::Software).await?;
+        before.browser.client.clone().close().await?;
+        before.browser.end();
+        before.host.unregister(&before.browser.profile)?;
+        let browser = Browser::start(world, name, None).await?;
+        browser.wait_for_extension().await?;
+        Ok(browser)
+    }
+
+    /// Closes the browser.
+    pub async fn stop_browser(&mut self) -> Result<()> {
+        let client = self.browser.client.clone();
+        client.close().await.context("closing the browser")
+    }
+
+    /// Starts it again with the same profile.
+    pub async fn start_browser(&mut self, world: &World) -> Result<()> {
+        self.browser.end();
+        self.browser =
+            Browser::start_with(world, &self.name, Some(&self.host), self.window).await?;
+        self.browser.wait_for_extension().await
     }
 }

@@ -9,6 +9,7 @@ use fantoccini::elements::Element;
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Map, Value, json};
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -23,6 +24,7 @@ pub struct Browser {
     pub profile: PathBuf,
     extension_id: String,
     debugger: String,
+    has_ended: Cell<bool>,
 }
 
 impl Browser {
@@ -59,6 +61,7 @@ impl Browser {
             profile,
             extension_id: world.extension_id.clone(),
             debugger,
+            has_ended: Cell::new(false),
         })
     }
 
@@ -74,7 +77,8 @@ impl Browser {
     /// Waits until the policy has installed the extension and its worker has started.
     pub async fn wait_for_extension(&self) -> Result<()> {
         poll::until_async("the extension", Duration::from_secs(40), async || {
-            Ok(self.worker_target()?.map(drop))
+            // While it starts, the browser closes connections to its debugger.
+            Ok(self.worker_target().ok().flatten().map(drop))
         })
         .await
     }
@@ -113,17 +117,24 @@ impl Browser {
         self.find_within(css, PATIENCE).await
     }
 
-    /// Waits for an element, for so long.
+    /// Waits for an element, for so long. Between two pages the driver reports odd errors, so every error means "not yet".
     pub async fn find_within(&self, css: &str, patience: Duration) -> Result<Element> {
-        let found = self
-            .client
-            .wait()
-            .at_most(patience)
-            .every(Duration::from_millis(25));
-        match found.for_element(Locator::Css(css)).await {
+        let mut last = None;
+        let found = poll::until_async(css, patience, async || {
+            match self.client.find(Locator::Css(css)).await {
+                Ok(element) => Ok(Some(element)),
+                Err(why) => {
+                    last = Some(why);
+                    Ok(None)
+                }
+            }
+        })
+        .await;
+        match found {
             Ok(element) => Ok(element),
             Err(why) => {
-                Err(anyhow::Error::from(why).context(format!("{css} on {}", self.describe().await)))
+                let last = last.map(|why| why.to_string()).unwrap_or_default();
+                Err(why.context(format!("{} | {last}", self.describe().await)))
             }
         }
     }
@@ -182,12 +193,18 @@ impl Browser {
 
     /// Waits until the challenge page has one of these states, and returns it.
     pub async fn wait_for_state(&self, states: &[&str]) -> Result<String> {
-        let css: Vec<String> = states
-            .iter()
-            .map(|state| format!("body[data-state={state}]"))
-            .collect();
-        let body = self.find(&css.join(",")).await?;
-        Ok(body.attr("data-state").await?.unwrap_or_default())
+        let script = "return document.body?.dataset.state ?? ''";
+        let what = format!("the state {}", states.join(" or "));
+        let found = poll::until_async(&what, PATIENCE, async || {
+            let state = self.client.execute(script, Vec::new()).await.ok();
+            let state = state.as_ref().and_then(Value::as_str).unwrap_or_default();
+            Ok(states.contains(&state).then(|| state.to_owned()))
+        })
+        .await;
+        match found {
+            Ok(state) => Ok(state),
+            Err(why) => Err(why.context(self.describe().await)),
+        }
     }
 
     /// What the challenge page says.
@@ -274,9 +291,18 @@ impl Browser {
     }
 }
 
+impl Browser {
+    /// Ends whatever of it still runs. Once: the profile may have another browser by then.
+    pub fn end(&self) {
+        if !self.has_ended.replace(true) {
+            process::end_all_that_name(&self.profile);
+        }
+    }
+}
+
 impl Drop for Browser {
     fn drop(&mut self) {
-        process::end_all_that_name(&self.profile);
+        self.end();
     }
 }
 

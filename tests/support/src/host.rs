@@ -76,6 +76,12 @@ impl Host {
         Ok(())
     }
 
+    /// Takes the registration back.
+    pub fn unregister(&self, user_data: &Path) -> Result<()> {
+        std::fs::remove_dir_all(user_data.join("NativeMessagingHosts"))?;
+        Ok(())
+    }
+
     /// `tacit-host status --json`.
     pub fn status(&self) -> Result<Value> {
         let said = process::output(process::command(&self.wrapper).args(["status", "--json"]))?;

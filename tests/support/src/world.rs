@@ -141,6 +141,13 @@ impl World {
         self.policy.replace(&self.browser_policy(installed))
     }
 
+    /// No cookies of the server, from the next browser on.
+    pub fn block_server_cookies(&mut self) -> Result<()> {
+        let mut policy = self.browser_policy(true);
+        policy["CookiesBlockedForUrls"] = json!([tacit::ORIGIN]);
+        self.policy.replace(&policy)
+    }
+
     /// Host rules for the browser: three names, no ports in URLs.
     pub fn host_rules(&self) -> String {
         format!(

@@ -1,1 +1,123 @@
-fn main() {}
+//! `tacit-demo`: one sample user, one browser, four scenes. `cargo xtask demo` builds everything and calls it.
+
+use anyhow::{Context, Result, bail};
+use clap::{Parser, ValueEnum};
+use e2e::demo::{self, Stage};
+use e2e::person::Person;
+use serde_json::json;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use support::browser::Window;
+
+/// Shows Tacit with a sample user.
+#[derive(Parser)]
+struct Arguments {
+    /// Without a window: plays the scenes and ends.
+    #[arg(long)]
+    headless: bool,
+    /// The last line is one JSON object.
+    #[arg(long)]
+    json: bool,
+    /// Breaks one link of the chain: nothing may be silent then.
+    #[arg(long = "break", value_enum)]
+    broken: Option<Link>,
+    /// Recording of the user.
+    #[arg(long)]
+    user: Option<PathBuf>,
+    /// Recording of somebody else at the same browser.
+    #[arg(long)]
+    impostor: Option<PathBuf>,
+    /// Folder for pictures of the fallback page and of the popup.
+    #[arg(long)]
+    screenshots: Option<PathBuf>,
+}
+
+/// A link of the chain.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Link {
+    /// Another device key, with the binding record forged to fit it.
+    DeviceKey,
+    /// A binding record that names somebody else.
+    Sub,
+    /// The browser keeps no cookie for the server.
+    Cookie,
+    /// The template is another person's.
+    Template,
+    /// The sign-in begins with somebody's link.
+    Provenance,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let result = match runtime {
+        Ok(runtime) => runtime.block_on(run(&arguments)),
+        Err(why) => Err(why.into()),
+    };
+    match result {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(why) => {
+            eprintln!("✗ {why:#}");
+            if arguments.json {
+                println!(
+                    "{}",
+                    json!({ "silent": false, "error": format!("{why:#}") })
+                );
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Whether the first scene was silent.
+async fn run(arguments: &Arguments) -> Result<bool> {
+    if !arguments.headless
+        && std::env::var_os("DISPLAY")
+            .or(std::env::var_os("WAYLAND_DISPLAY"))
+            .is_none()
+    {
+        bail!("there is no desktop to open a window on: use --headless");
+    }
+    let user = person(arguments.user.as_ref(), 3)?;
+    let impostor = person(arguments.impostor.as_ref(), 6)?;
+    let window = if arguments.headless {
+        Window::Headless
+    } else {
+        Window::Visible
+    };
+    let mut stage = Stage::set(window, &user).await?;
+
+    let scene = match arguments.broken {
+        None => demo::own_sign_in(&stage, &user).await?,
+        Some(Link::DeviceKey) => demo::with_another_device_key(&mut stage, &user).await?,
+        Some(Link::Sub) => demo::with_a_forged_subject(&stage, &user).await?,
+        Some(Link::Cookie) => demo::without_cookies(&mut stage, &user).await?,
+        Some(Link::Template) => demo::with_another_template(&stage, &user, &impostor).await?,
+        Some(Link::Provenance) => demo::with_a_link(&stage, &user).await?,
+    };
+    if arguments.broken.is_none() {
+        demo::others(&mut stage, &impostor, arguments.screenshots.as_deref()).await?;
+    }
+    if !arguments.headless {
+        println!(
+            "\nThe browser stays open. Ann's password: {}",
+            support::okta::PASSWORD
+        );
+        println!("Press Enter to end.");
+        std::io::stdin().read_line(&mut String::new())?;
+    }
+    if arguments.json {
+        println!("{}", scene.json());
+    }
+    Ok(scene.silent)
+}
+
+fn person(file: Option<&PathBuf>, number: u32) -> Result<Person> {
+    match file {
+        Some(file) => Person::load(file).context("the recording"),
+        None => Person::number(number),
+    }
+}

@@ -5,8 +5,9 @@ use e2e::evidence::Mark;
 use e2e::harness::Scenario;
 use e2e::office::{ANN, Office};
 use e2e::person::Person;
+use e2e::visit::Visit;
 use futures_util::FutureExt;
-use support::{Browser, okta};
+use support::okta;
 
 pub fn scenarios() -> Vec<Scenario<Office>> {
     vec![
@@ -110,8 +111,7 @@ async fn reload(office: &mut Office) -> Result<()> {
 }
 
 async fn host_missing(office: &mut Office) -> Result<()> {
-    let browser = Browser::start(&office.world, "no-host", None).await?;
-    browser.wait_for_extension().await?;
+    let browser = Visit::without_host(&office.world, "no-host").await?;
     let mark = Mark::now(&office.world)?;
     browser.enter_password(ANN).await?;
     browser.wait_for_state(&["step_up"]).await?;
@@ -137,6 +137,8 @@ async fn restarted(office: &mut Office) -> Result<()> {
 
 async fn another_person(office: &mut Office) -> Result<()> {
     let other = Person::number(6).context("the other person")?;
+    // The next morning: what Ann typed yesterday counts for nobody.
+    office.ann.restart_browser(&office.world).await?;
     let mark = Mark::now(&office.world)?;
     let record = office
         .ann

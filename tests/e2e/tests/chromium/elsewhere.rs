@@ -85,6 +85,7 @@ async fn follow_lure(office: &mut Office, link: &str) -> Result<()> {
 async fn challenge_link(office: &mut Office) -> Result<()> {
     office.ann_has_just_worked().await?;
     let other = Browser::start(&office.world, "other", None).await?;
+    other.wait_for_extension().await?;
     other.enter_password(ANN).await?;
     other.wait_for_state(&["step_up"]).await?;
     let url = other.client.current_url().await?;

@@ -32,7 +32,7 @@ impl Office {
     pub async fn open() -> Result<Self> {
         let world = World::start(Settings::default())?;
         world.tacit.set_policy(&policy::silent_from("software"))?;
-        let person = Person::number(3)?;
+        let person = Person::number(6)?;
         let ann = Visit::enrolled(&world, "ann", Kind::Software, ANN, &person).await?;
         Ok(Self {
             ann,

@@ -319,7 +319,7 @@ fn capabilities(world: &World, profile: &Path, window: Window) -> Map<String, Va
     let mut arguments = vec![
         format!("--user-data-dir={}", profile.display()),
         format!("--host-resolver-rules={}", world.host_rules()),
-        "--window-size=1600,1200".to_owned(),
+        "--window-size=1800,1200".to_owned(),
         "--lang=en".to_owned(),
     ];
     arguments.extend(

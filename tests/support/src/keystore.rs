@@ -86,7 +86,7 @@ impl Keystore {
             .arg(format!("--ctrl=type=tcp,port={control},bindaddr=127.0.0.1"));
         let mut tpm = process::Process::start(command, &folder.join("swtpm.log"))?;
         // swtpm serves one data connection at a time, so only its control port is touched here.
-        poll::until("swtpm", Duration::from_secs(10), || {
+        poll::until("swtpm", Duration::from_secs(30), || {
             tpm.ensure_running()?;
             Ok(net::listens(control).then_some(()))
         })?;
@@ -110,7 +110,7 @@ impl Keystore {
         ])
         .envs(self.environment.iter().map(|(name, value)| (name, value)));
         let mut bus = process::Process::start(bus, &folder.join("dbus.log"))?;
-        poll::until("the session bus", Duration::from_secs(10), || {
+        poll::until("the session bus", Duration::from_secs(30), || {
             bus.ensure_running()?;
             Ok(socket.exists().then_some(()))
         })?;
@@ -129,7 +129,7 @@ impl Keystore {
         let mut keyring = process::Process::start(keyring, &folder.join("keyring.log"))?;
         poll::until(
             "the keyring's default collection",
-            Duration::from_secs(15),
+            Duration::from_secs(45),
             || {
                 keyring.ensure_running()?;
                 Ok(self.has_default_collection()?.then_some(()))

@@ -81,8 +81,8 @@ async fn run(arguments: &Arguments) -> Result<bool> {
     {
         bail!("there is no desktop to open a window on: use --headless");
     }
-    let user = person(arguments.user.as_ref(), 3)?;
-    let impostor = person(arguments.impostor.as_ref(), 6)?;
+    let user = person(arguments.user.as_ref(), 6)?;
+    let impostor = person(arguments.impostor.as_ref(), 2)?;
     let window = if arguments.headless {
         Window::Headless
     } else {

@@ -29,7 +29,7 @@ async fn with_keystore(
     name: &'static str,
     user: &'static str,
 ) -> Result<()> {
-    let person = Person::number(3)?;
+    let person = Person::number(6)?;
     let visit = Visit::enrolled(world, name, kind, user, &person).await?;
     person.type_only(&visit.browser, world).await?;
     let record = visit.sign_in(world, user).await?;

@@ -63,7 +63,11 @@ async fn get(
     roots
         .add(CertificateDer::from_pem_file(data.join("tls-certificate.pem")).unwrap())
         .unwrap();
-    let config = ClientConfig::builder()
+    // Named, because a build of the whole workspace has two providers.
+    let provider = tokio_rustls::rustls::crypto::aws_lc_rs::default_provider();
+    let config = ClientConfig::builder_with_provider(Arc::new(provider))
+        .with_safe_default_protocol_versions()
+        .unwrap()
         .with_root_certificates(roots)
         .with_no_client_auth();
     let stream = TcpStream::connect(address).await.unwrap();

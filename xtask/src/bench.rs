@@ -18,6 +18,8 @@ pub enum Area {
     Host,
     /// The engine's cost per event and per assessment.
     Engine,
+    /// The silent challenge in Chromium, beside a bare hop over two pages.
+    Challenge,
 }
 
 /// Options of the command.
@@ -41,6 +43,7 @@ impl Area {
             Self::Standards => cargo_run(&["-p", "standards", "--example", "response_rate"]),
             Self::Engine => cargo_run(&["-p", "biometrics", "--example", "engine_speed"]),
             Self::Host => round_trip(),
+            Self::Challenge => challenge(),
         }?;
         let last = said.lines().next_back().context("it printed nothing")?;
         serde_json::from_str(last).with_context(|| format!("its last line is not JSON: {last}"))
@@ -91,6 +94,20 @@ fn round_trip() -> Result<String> {
     run::check(run::cargo().args(build))?;
     run::read(&mut run::command(
         run::target().join("host/examples/round_trip"),
+    ))
+}
+
+/// Programs lie beside each other, so that the measuring one finds those that it starts.
+fn challenge() -> Result<String> {
+    crate::extension::build(crate::extension::Variant::Rehearsal)?;
+    let mut build = run::cargo();
+    build.args(["build", "--quiet", "--release", "--bins"]);
+    for package in ["identity-provider", "native-host", "okta-stand-in", "e2e"] {
+        build.args(["-p", package]);
+    }
+    run::check(&mut build)?;
+    run::read(&mut run::command(
+        run::target().join("release/tacit-round-trip"),
     ))
 }
 

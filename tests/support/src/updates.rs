@@ -2,11 +2,12 @@
 
 use anyhow::Result;
 use std::collections::HashMap;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 /// What a path answers.
 #[derive(Clone)]
@@ -24,6 +25,7 @@ pub struct Updates {
     /// Where it listens.
     pub port: u16,
     pages: Arc<Mutex<HashMap<String, Page>>>,
+    visits: Arc<Mutex<Vec<(String, Instant)>>>,
     over: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
@@ -34,6 +36,8 @@ impl Updates {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let port = listener.local_addr()?.port();
         let pages: Arc<Mutex<HashMap<String, Page>>> = Arc::default();
+        let visits: Arc<Mutex<Vec<(String, Instant)>>> = Arc::default();
+        let seen = Arc::clone(&visits);
         let over = Arc::new(AtomicBool::new(false));
         let (shared, ended) = (Arc::clone(&pages), Arc::clone(&over));
         let thread = std::thread::spawn(move || {
@@ -41,14 +45,15 @@ impl Updates {
                 if ended.load(Ordering::Relaxed) {
                     break;
                 }
-                let pages = Arc::clone(&shared);
+                let (pages, visits) = (Arc::clone(&shared), Arc::clone(&seen));
                 // A browser opens connections in advance and says nothing on them, so each has its own thread.
-                std::thread::spawn(move || serve(&stream, &pages));
+                std::thread::spawn(move || serve(&stream, &pages, &visits));
             }
         });
         Ok(Self {
             port,
             pages,
+            visits,
             over,
             thread: Some(thread),
         })
@@ -57,6 +62,16 @@ impl Updates {
     /// The URL of a path.
     pub fn url(&self, path: &str) -> String {
         format!("http://127.0.0.1:{}{path}", self.port)
+    }
+
+    /// When `path` was last asked for.
+    pub fn last_visit(&self, path: &str) -> Option<Instant> {
+        let visits = self.visits.lock().ok()?;
+        visits
+            .iter()
+            .rev()
+            .find(|(visited, _)| visited == path)
+            .map(|(_, at)| *at)
     }
 
     /// Sets what `path` answers.
@@ -89,13 +104,24 @@ impl Drop for Updates {
 }
 
 /// Answers one request and closes. A browser that goes away in between is no fault.
-fn serve(stream: &TcpStream, pages: &Mutex<HashMap<String, Page>>) {
-    let mut lines = BufReader::new(stream).lines().map_while(Result::ok);
-    let Some(request) = lines.next() else { return };
-    while lines.next().is_some_and(|line| !line.is_empty()) {}
-    let path = request.split(' ').nth(1).unwrap_or("/");
-    let path = path.split('?').next().unwrap_or(path);
-    let page = pages.lock().ok().and_then(|pages| pages.get(path).cloned());
+fn serve(
+    stream: &TcpStream,
+    pages: &Mutex<HashMap<String, Page>>,
+    visits: &Mutex<Vec<(String, Instant)>>,
+) {
+    let mut reader = BufReader::new(stream);
+    let Some((path, length)) = read_head(&mut reader) else {
+        return;
+    };
+    // A connection that is closed with something unread is reset, and the browser would not see the answer.
+    let _ = std::io::copy(&mut reader.take(length), &mut std::io::sink());
+    if let Ok(mut visits) = visits.lock() {
+        visits.push((path.clone(), Instant::now()));
+    }
+    let page = pages
+        .lock()
+        .ok()
+        .and_then(|pages| pages.get(&path).cloned());
     let _ = match page {
         Some(page) => write_page(stream, &page),
         None => write!(
@@ -103,6 +129,20 @@ fn serve(stream: &TcpStream, pages: &Mutex<HashMap<String, Page>>) {
             "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
         ),
     };
+}
+
+/// The path without its query, and the length of the body.
+fn read_head(reader: &mut impl BufRead) -> Option<(String, u64)> {
+    let mut lines = reader.lines().map_while(Result::ok);
+    let request = lines.next()?;
+    let path = request.split(' ').nth(1)?.split('?').next()?.to_owned();
+    let mut length = 0;
+    for line in lines.take_while(|line| !line.is_empty()) {
+        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+            length = value.trim().parse().ok()?;
+        }
+    }
+    Some((path, length))
 }
 
 fn write_page(mut stream: &TcpStream, page: &Page) -> std::io::Result<()> {

@@ -29,7 +29,25 @@ impl Visit {
         Self::begin_with(world, name, kind, Window::Headless).await
     }
 
-    /// The same, with or without a window.
+    /// A visit of what was put together by hand.
+    pub fn of(
+        browser: Browser,
+        host: Host,
+        keystore: Keystore,
+        device: String,
+        name: &str,
+    ) -> Self {
+        Self {
+            browser,
+            host,
+            keystore,
+            device,
+            name: name.to_owned(),
+            window: Window::Headless,
+        }
+    }
+
+    /// A fresh profile, with or without a window.
     pub async fn begin_with(world: &World, name: &str, kind: Kind, window: Window) -> Result<Self> {
         let (keystore, host) = world.install_host(name, kind)?;
         let browser = Browser::start_with(world, name, Some(&host), window).await?;

@@ -2,6 +2,8 @@
 
 #[path = "chromium/agent.rs"]
 mod agent;
+#[path = "chromium/arrival.rs"]
+mod arrival;
 #[path = "chromium/canary.rs"]
 mod canary;
 #[path = "chromium/console.rs"]
@@ -43,6 +45,12 @@ fn desk_scenarios() -> Vec<Scenario<World>> {
     groups.into_iter().flatten().collect()
 }
 
+/// The platform's key stores, under the policy that ships; then what comes later than the person, under another.
+fn platform_scenarios() -> Vec<Scenario<World>> {
+    let groups = [keystores::scenarios(), arrival::scenarios()];
+    groups.into_iter().flatten().collect()
+}
+
 fn main() {
     let mut run = Run::from_arguments();
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -65,7 +73,7 @@ fn main() {
                 Err(why) => run.fail_all(&scenarios, &why),
             }
         }
-        let scenarios = keystores::scenarios();
+        let scenarios = platform_scenarios();
         if run.wants(&scenarios) {
             match World::start(support::Settings::default()) {
                 Ok(mut world) => run.all(&mut world, &scenarios).await,

@@ -28,6 +28,10 @@ pub fn scenarios() -> Vec<Scenario<Office>> {
             show: |office| host_missing(office).boxed_local(),
         },
         Scenario {
+            name: "silent_again_after_the_server_was_restarted",
+            show: |office| server_restarted(office).boxed_local(),
+        },
+        Scenario {
             name: "silent_again_after_the_browser_was_restarted",
             show: |office| restarted(office).boxed_local(),
         },
@@ -127,6 +131,14 @@ async fn host_missing(office: &mut Office) -> Result<()> {
     );
     browser.find("[data-factor]").await?;
     browser.close().await
+}
+
+async fn server_restarted(office: &mut Office) -> Result<()> {
+    office.ann_has_just_worked().await?;
+    office.world.restart_server()?;
+    let record = office.ann_signs_in().await?;
+    ensure!(record.is_silent(), "not silent: {}", record.describe());
+    Ok(())
 }
 
 async fn restarted(office: &mut Office) -> Result<()> {

@@ -3,7 +3,6 @@
 use anyhow::{Context, Result, ensure};
 use e2e::evidence::Mark;
 use e2e::harness::Scenario;
-use e2e::person;
 use e2e::visit::Visit;
 use futures_util::FutureExt;
 use serde_json::{Value, json};
@@ -168,39 +167,10 @@ fn is_bound(visit: &Visit, user: &str) -> Result<bool> {
     Ok(visit.host.status()?["bindings"].to_string().contains(user))
 }
 
-/// A browser whose extension is configured by policy and finds no host. When a browser installs an extension, it gives it the
-/// policy at once or at its next start, so a start or two may be needed.
+/// A browser whose extension is configured and finds no host. The policy of a fresh installation may come at the browser's
+/// next start only, so the host was there once, and its machine file told the extension what it has to know.
 pub async fn start_without_host(world: &World, name: &str) -> Result<Browser> {
-    let mut last = None;
-    for _ in 0..3 {
-        let browser = Browser::start(world, name, None).await?;
-        browser.wait_for_extension().await?;
-        match wait_for_configuration(&browser).await {
-            Ok(()) => return Ok(browser),
-            Err(why) => last = Some(why),
-        }
-        browser.close().await?;
-    }
-    Err(last.context("no browser was started")?)
-}
-
-async fn wait_for_configuration(browser: &Browser) -> Result<()> {
-    let mut last = String::new();
-    let configured = poll::until_async(
-        "the extension to have its configuration",
-        Duration::from_secs(6),
-        async || {
-            // Its pages are there a moment after its worker.
-            let found = person::ask_popup(browser, json!({ "type": "diagnose" })).await;
-            last = format!("{found:?}");
-            let found = found.unwrap_or_default();
-            let mut steps = found["steps"].as_array().into_iter().flatten();
-            let configured =
-                steps.any(|step| step["name"] == "configuration" && step["ok"] == true);
-            Ok(configured.then_some(()))
-        },
-    );
-    configured.await.with_context(|| last)
+    Visit::without_host(world, name).await
 }
 
 /// Enters the password, and waits for the chooser, which names the missing host.

@@ -24,6 +24,10 @@ pub fn scenarios() -> Vec<Scenario<Office>> {
             name: "silent_after_typing_on_a_page_with_the_strictest_policy",
             show: |office| strict_page(office).boxed_local(),
         },
+        Scenario {
+            name: "the_engine_gives_the_same_bits_in_the_worker_as_natively",
+            show: |office| same_bits(office).boxed_local(),
+        },
     ]
 }
 
@@ -37,6 +41,24 @@ async fn after_some_typing(office: &mut Office) -> Result<()> {
     );
     office.ann.browser.wait_until_signed_in(ANN).await?;
     ensure!(office.ann.okta_session().await? == "ACTIVE");
+    Ok(())
+}
+
+async fn same_bits(office: &mut Office) -> Result<()> {
+    let message = serde_json::json!({ "type": "parity" });
+    let browser = &office.ann.browser;
+    let reply = browser.tell_worker("rehearse.html", message).await?;
+    let reply = match reply.as_str() {
+        Some(text) => serde_json::from_str(text)?,
+        None => reply,
+    };
+    let native = biometrics::parity_fixture();
+    ensure!(!native.is_empty(), "there is nothing to compare");
+    let native: Vec<String> = native.iter().map(|bits| format!("{bits:016x}")).collect();
+    ensure!(
+        reply == serde_json::json!(native),
+        "the worker says {reply}, natively it is {native:?}"
+    );
     Ok(())
 }
 

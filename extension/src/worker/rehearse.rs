@@ -24,6 +24,19 @@ struct Day {
     confirm_at: f64,
 }
 
+/// What the engine computes here, bit for bit, to be held against what it computes natively: the reply to the message
+/// `{"type":"parity"}`.
+pub fn parity(text: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    #[serde(tag = "type", rename = "parity", deny_unknown_fields)]
+    struct Parity {}
+    let Parity {} = serde_json::from_str(text).ok()?;
+    let bits = biometrics::parity_fixture();
+    // As text: a JSON number does not hold 64 bits.
+    let bits: Vec<String> = bits.iter().map(|bits| format!("{bits:016x}")).collect();
+    Some(store::text(&serde_json::json!(bits)))
+}
+
 /// Replays the days, each of which ends with a confirmation and a lock; gives the reply.
 pub async fn rehearse(text: &str) -> Option<String> {
     let Ok(Rehearse { user, days }) = serde_json::from_slice(text.as_bytes()) else {

@@ -140,27 +140,37 @@ impl Keystore {
         Ok(())
     }
 
+    /// Asks the service only once it has its name: asked before, the bus would start one of its own, which has no password
+    /// and no default collection.
     fn has_default_collection(&self) -> Result<bool> {
+        let running = self.ask_bus(&[
+            "--dest=org.freedesktop.DBus",
+            "/org/freedesktop/DBus",
+            "org.freedesktop.DBus.NameHasOwner",
+            "string:org.freedesktop.secrets",
+        ])?;
+        if !running.contains("boolean true") {
+            return Ok(false);
+        }
+        let collection = self.ask_bus(&[
+            "--dest=org.freedesktop.secrets",
+            "/org/freedesktop/secrets",
+            "org.freedesktop.Secret.Service.ReadAlias",
+            "string:default",
+        ])?;
+        Ok(collection.contains("/org/freedesktop/secrets/collection/"))
+    }
+
+    fn ask_bus(&self, question: &[&str]) -> Result<String> {
         let answer = process::command("dbus-send")
-            .args([
-                "--session",
-                "--print-reply",
-                "--dest=org.freedesktop.secrets",
-            ])
-            .args([
-                "/org/freedesktop/secrets",
-                "org.freedesktop.Secret.Service.ReadAlias",
-            ])
-            .arg("string:default")
+            .args(["--session", "--print-reply"])
+            .args(question)
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stderr(Stdio::null())
             .output()
             .context("starting dbus-send")?;
-        Ok(
-            String::from_utf8_lossy(&answer.stdout)
-                .contains("/org/freedesktop/secrets/collection/"),
-        )
+        Ok(String::from_utf8_lossy(&answer.stdout).into_owned())
     }
 }
 

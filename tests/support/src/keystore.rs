@@ -100,22 +100,27 @@ impl Keystore {
         let address = format!("unix:path={}", socket.display());
         self.environment
             .push(("DBUS_SESSION_BUS_ADDRESS", address.clone()));
+        // No folder of services: asked too early, the bus would start a keyring by itself, without a password.
+        let configuration = folder.join("bus.conf");
+        std::fs::write(
+            &configuration,
+            format!(
+                r#"<busconfig><type>session</type><listen>{address}</listen><policy context="default">
+                <allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/>
+                </policy></busconfig>"#
+            ),
+        )?;
         let mut bus = process::command("dbus-daemon");
-        bus.args([
-            "--session",
-            "--nofork",
-            "--nopidfile",
-            "--address",
-            &address,
-        ])
-        .envs(self.environment.iter().map(|(name, value)| (name, value)));
+        bus.args(["--nofork", "--nopidfile", "--config-file"])
+            .arg(&configuration)
+            .envs(self.environment.iter().map(|(name, value)| (name, value)));
         let mut bus = process::Process::start(bus, &folder.join("dbus.log"))?;
         poll::until("the session bus", Duration::from_secs(30), || {
             bus.ensure_running()?;
             Ok(socket.exists().then_some(()))
         })?;
 
-        // Without a password, or started by D-Bus, the keyring would have no default collection.
+        // Without a password the keyring would have no default collection.
         let password = folder.join("keyring-password");
         std::fs::write(&password, "only for tests")?;
         let mut keyring = process::command("sh");

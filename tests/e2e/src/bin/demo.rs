@@ -88,14 +88,19 @@ async fn run(arguments: &Arguments) -> Result<bool> {
     } else {
         Window::Visible
     };
-    let mut stage = Stage::set(window, &user).await?;
+    let learned = if arguments.broken == Some(Link::Template) {
+        &impostor
+    } else {
+        &user
+    };
+    let mut stage = Stage::set(window, learned).await?;
 
     let scene = match arguments.broken {
         None => demo::own_sign_in(&stage, &user).await?,
         Some(Link::DeviceKey) => demo::with_another_device_key(&mut stage, &user).await?,
         Some(Link::Sub) => demo::with_a_forged_subject(&stage, &user).await?,
         Some(Link::Cookie) => demo::without_cookies(&mut stage, &user).await?,
-        Some(Link::Template) => demo::with_another_template(&stage, &user, &impostor).await?,
+        Some(Link::Template) => demo::with_another_template(&stage, &user).await?,
         Some(Link::Provenance) => demo::with_a_link(&stage, &user).await?,
     };
     if arguments.broken.is_none() {

@@ -1,6 +1,6 @@
 //! What happens to extension, worker and host in the course of a day.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use e2e::evidence::Mark;
 use e2e::harness::Scenario;
 use e2e::office::{ANN, Office};
@@ -36,7 +36,7 @@ pub fn scenarios() -> Vec<Scenario<Office>> {
             show: |office| restarted(office).boxed_local(),
         },
         Scenario {
-            name: "another_person_at_the_same_browser_is_asked_for_a_factor",
+            name: "other_people_at_the_same_browser_are_asked_for_a_factor",
             show: |office| another_person(office).boxed_local(),
         },
     ]
@@ -150,25 +150,24 @@ async fn restarted(office: &mut Office) -> Result<()> {
 }
 
 async fn another_person(office: &mut Office) -> Result<()> {
-    let other = Person::number(2).context("the other person")?;
-    // The next morning: what Ann typed yesterday counts for nobody.
-    office.ann.restart_browser(&office.world).await?;
-    let mark = Mark::now(&office.world)?;
-    let record = office
-        .ann
-        .work_and_sign_in(&office.world, &other, ANN)
-        .await?;
     office.forget_work();
-    ensure!(record.outcome() == "step_up", "{}", record.describe());
-    ensure!(
-        !mark.record(&office.world)?.session_was_created(),
-        "{}",
-        record.describe()
-    );
-    ensure!(
-        record.decision["verdict"] != "genuine",
-        "{}",
-        record.describe()
-    );
+    for number in [2, 4] {
+        let other = Person::number(number)?;
+        // A new morning each time: what somebody else typed before counts for nobody.
+        office.ann.restart_browser(&office.world).await?;
+        other.type_only(&office.ann.browser, &office.world).await?;
+        let record = office.ann.sign_in(&office.world, ANN).await?;
+        println!(
+            "    person {number} as Ann: {} with a log-likelihood ratio of {}",
+            record.decision["verdict"], record.decision["llr"]
+        );
+        ensure!(record.outcome() == "step_up", "{}", record.describe());
+        ensure!(!record.session_was_created(), "{}", record.describe());
+        ensure!(
+            record.decision["verdict"] != "genuine",
+            "{}",
+            record.describe()
+        );
+    }
     Ok(())
 }

@@ -53,11 +53,7 @@ fn platform_scenarios() -> Vec<Scenario<World>> {
 
 fn main() {
     let mut run = Run::from_arguments();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    let runtime = runtime.expect("a runtime for one thread needs nothing that could be missing");
-    runtime.block_on(async {
+    let ended = support::signals::run(async {
         run.all(&mut (), &planted::scenarios()).await;
         let scenarios = office_scenarios();
         if run.wants(&scenarios) {
@@ -81,5 +77,9 @@ fn main() {
             }
         }
     });
+    if let Err(why) = ended {
+        println!("test result: FAILED. 0 passed; 1 failed; 0 ignored; {why:#}");
+        std::process::exit(1);
+    }
     run.finish()
 }

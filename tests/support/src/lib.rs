@@ -15,6 +15,7 @@ pub mod policy;
 pub mod poll;
 pub mod process;
 pub mod programs;
+pub mod signals;
 pub mod tacit;
 pub mod updates;
 pub mod world;

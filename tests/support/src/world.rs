@@ -34,18 +34,10 @@ pub const PEOPLE: &[&str] = &[
 ];
 
 /// What differs between worlds.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Settings {
     /// How the org behaves.
     pub org: Org,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            org: Org::default(),
-        }
-    }
 }
 
 /// A running world.

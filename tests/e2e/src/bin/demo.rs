@@ -49,13 +49,7 @@ enum Link {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    let result = match runtime {
-        Ok(runtime) => runtime.block_on(run(&arguments)),
-        Err(why) => Err(why.into()),
-    };
+    let result = support::signals::run(run(&arguments)).and_then(|result| result);
     match result {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
@@ -112,7 +106,8 @@ async fn run(arguments: &Arguments) -> Result<bool> {
             support::okta::PASSWORD
         );
         println!("Press Enter to end.");
-        std::io::stdin().read_line(&mut String::new())?;
+        let line = || std::io::stdin().read_line(&mut String::new());
+        tokio::task::spawn_blocking(line).await??;
     }
     if arguments.json {
         println!("{}", scene.json());

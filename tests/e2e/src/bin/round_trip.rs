@@ -10,10 +10,7 @@ use support::poll;
 const ROUNDS: usize = 20;
 
 fn main() -> Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    runtime.block_on(run())
+    support::signals::run(run())?
 }
 
 async fn run() -> Result<()> {

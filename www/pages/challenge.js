@@ -68,6 +68,11 @@
   function take(outcome) {
     if (leaving) return;
     show(outcome.state, outcome.reasons);
+    if (outcome.state === "step_up") {
+      for (const choice of document.querySelectorAll("[data-factor]")) {
+        choice.closest("li").hidden = !outcome.factors.includes(choice.dataset.factor);
+      }
+    }
     if (outcome.form) leave(outcome.form);
   }
 

@@ -82,6 +82,8 @@ async fn page(
 struct Outcome {
     state: &'static str,
     reasons: Vec<Reason>,
+    /// What the chooser still offers: a verdict may have taken some away since the page was made.
+    factors: Vec<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     form: Option<Form>,
 }
@@ -153,9 +155,11 @@ async fn told(app: &App, challenge: Challenge) -> Result<Response, Failed> {
         }
     };
     let state = challenge.state.code();
+    let factors = challenge.allowed_factors.iter().map(|f| f.code()).collect();
     Ok(Json(Outcome {
         state,
         reasons: challenge.reasons,
+        factors,
         form,
     })
     .into_response())
@@ -165,6 +169,7 @@ fn said(state: &'static str, reasons: Vec<Reason>) -> Outcome {
     Outcome {
         state,
         reasons,
+        factors: Vec::new(),
         form: None,
     }
 }

@@ -390,6 +390,9 @@ async fn after_an_impostor_only_strong_factors_are_offered_and_taken(database: D
     answer.evidence.verdict = Verdict::Impostor;
     let reply = agent.send(&server, &visit.browser, &answer).await;
     assert_eq!(reply.json()["outcome"], "step_up", "{}", reply.body);
+    // The page that is open already takes them away, and so does one that is opened now.
+    let told = visit.browser.outcome(&server, &visit.page).await;
+    assert_eq!(told["factors"], serde_json::json!(["passkey", "code"]), "{told}");
     let page = visit.browser.open(&server, &format!("/challenge/{}", visit.page.challenge)).await;
     assert!(page.html.contains("data-factor=\"passkey\"") && page.html.contains("data-factor=\"code\""));
     assert!(!page.html.contains("data-factor=\"totp\""));

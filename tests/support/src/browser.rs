@@ -173,12 +173,25 @@ impl Browser {
             .with_context(|| format!("running {script}"))
     }
 
-    /// Goes to the application, signs in at the org with a password, and stops after the click.
+    /// Goes to the application, signs in at the org with a password, and stops after the click. A password manager fills the
+    /// form: keys that the driver presses all at once would count as evidence of a machine.
     pub async fn enter_password(&self, user: &str) -> Result<()> {
         self.open(&format!("{}/login", okta::APP_ORIGIN)).await?;
-        self.fill("#okta-signin-username", user).await?;
-        self.fill("#okta-signin-password", okta::PASSWORD).await?;
+        self.fill_sign_in(user).await?;
         self.click("#okta-signin-submit").await
+    }
+
+    /// Fills the org's form.
+    pub async fn fill_sign_in(&self, user: &str) -> Result<()> {
+        self.click("#okta-signin-username").await?;
+        let script = "for (const [id, text] of Object.entries(arguments[0])) { \
+                        const field = document.getElementById(id); \
+                        field.value = text; \
+                        field.dispatchEvent(new Event('input', { bubbles: true })); \
+                      }";
+        let fields =
+            json!({ "okta-signin-username": user, "okta-signin-password": okta::PASSWORD });
+        self.run(script, vec![fields]).await.map(drop)
     }
 
     /// Waits until the application says who is signed in.

@@ -47,10 +47,7 @@ async fn worker_killed(office: &mut Office) -> Result<()> {
     office.ann.sign_out().await?;
     let browser = &office.ann.browser;
     browser.open(&format!("{}/login", okta::APP_ORIGIN)).await?;
-    browser.fill("#okta-signin-username", ANN).await?;
-    browser
-        .fill("#okta-signin-password", okta::PASSWORD)
-        .await?;
+    browser.fill_sign_in(ANN).await?;
     // The worker has taken what was typed by the time it answers; Chrome kills it when it is idle, not between two events.
     popup_state(browser).await?;
     browser.kill_worker()?;

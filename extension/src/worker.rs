@@ -332,7 +332,11 @@ pub fn words(code: &str) -> Option<String> {
 
 async fn own_page(text: &str) -> Option<String> {
     #[cfg(feature = "rehearsal")]
-    if let Some(reply) = rehearse::parity(text).or(rehearse::rehearse(text).await) {
+    if let Some(reply) = rehearse::parity(text) {
+        return Some(reply);
+    }
+    #[cfg(feature = "rehearsal")]
+    if let Some(reply) = rehearse::rehearse(text).await {
         return Some(reply);
     }
     popup::asked(text).await

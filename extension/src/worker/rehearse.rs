@@ -27,10 +27,10 @@ struct Day {
 /// What the engine computes here, bit for bit, to be held against what it computes natively: the reply to the message
 /// `{"type":"parity"}`.
 pub fn parity(text: &str) -> Option<String> {
-    #[derive(Deserialize)]
-    #[serde(tag = "type", rename = "parity", deny_unknown_fields)]
-    struct Parity {}
-    let Parity {} = serde_json::from_str(text).ok()?;
+    let message: serde_json::Value = serde_json::from_str(text).ok()?;
+    if message["type"] != "parity" {
+        return None;
+    }
     let bits = biometrics::parity_fixture();
     // As text: a JSON number does not hold 64 bits.
     let bits: Vec<String> = bits.iter().map(|bits| format!("{bits:016x}")).collect();

@@ -76,7 +76,13 @@ impl Browser {
 
     /// Waits until the policy has installed the extension and its worker has started.
     pub async fn wait_for_extension(&self) -> Result<()> {
-        poll::until_async("the extension", Duration::from_secs(40), async || {
+        self.wait_for_extension_within(Duration::from_secs(40))
+            .await
+    }
+
+    /// The same, for so long.
+    pub async fn wait_for_extension_within(&self, patience: Duration) -> Result<()> {
+        poll::until_async("the extension", patience, async || {
             // While it starts, the browser closes connections to its debugger.
             Ok(self.worker_target().ok().flatten().map(drop))
         })

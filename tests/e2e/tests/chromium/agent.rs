@@ -4,10 +4,10 @@ use anyhow::{Result, ensure};
 use e2e::evidence::Mark;
 use e2e::harness::Scenario;
 use e2e::office::{ANN, Office};
-use e2e::person::{Person, popup_state};
+use e2e::person::Person;
 use e2e::visit::Visit;
 use futures_util::FutureExt;
-use support::okta;
+use support::{Browser, okta};
 
 pub fn scenarios() -> Vec<Scenario<Office>> {
     vec![
@@ -47,9 +47,10 @@ async fn worker_killed(office: &mut Office) -> Result<()> {
     office.ann.sign_out().await?;
     let browser = &office.ann.browser;
     browser.open(&format!("{}/login", okta::APP_ORIGIN)).await?;
+    let began = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
     browser.fill_sign_in(ANN).await?;
-    // The worker has taken what was typed by the time it answers; Chrome kills it when it is idle, not between two events.
-    popup_state(browser).await?;
+    // Chrome kills a worker that is idle, not one between two events.
+    input_is_noted(browser, began.as_millis()).await?;
     browser.kill_worker()?;
     let mark = Mark::now(&office.world)?;
     browser.click("#okta-signin-submit").await?;
@@ -57,6 +58,25 @@ async fn worker_killed(office: &mut Office) -> Result<()> {
     let record = mark.record(&office.world)?;
     ensure!(record.is_silent(), "not silent: {}", record.describe());
     Ok(())
+}
+
+/// Waits until the worker has written down that somebody typed or clicked on an Okta page since `began`.
+async fn input_is_noted(browser: &Browser, began: u128) -> Result<()> {
+    const LOOK: &str = r#"const [began, done] = arguments;
+        const look = async () => {
+          const text = JSON.stringify(await chrome.storage.session.get(null));
+          const times = [...text.matchAll(/input_at\\*":(\d+)/g)].map((found) => Number(found[1]));
+          if (times.some((time) => time >= began)) done(true); else setTimeout(look, 50);
+        };
+        look();"#;
+    let before = browser.open_tab().await?;
+    browser.open(&browser.extension_page("popup.html")).await?;
+    let noted = browser
+        .run_async(LOOK, vec![serde_json::json!(began as u64)])
+        .await;
+    browser.client.close_window().await?;
+    browser.client.switch_to_window(before).await?;
+    noted.map(drop)
 }
 
 async fn several_tabs(office: &mut Office) -> Result<()> {

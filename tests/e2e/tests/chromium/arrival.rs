@@ -6,7 +6,6 @@ use e2e::harness::Scenario;
 use e2e::visit::Visit;
 use futures_util::FutureExt;
 use std::os::unix::fs::PermissionsExt;
-use std::time::Duration;
 use support::World;
 use support::keystore::Kind;
 

@@ -3,65 +3,19 @@
 use anyhow::{Result, ensure};
 use e2e::evidence::Mark;
 use e2e::harness::Scenario;
-use e2e::person::{self, Person};
-use e2e::policy;
 use e2e::visit::Visit;
 use futures_util::FutureExt;
 use std::os::unix::fs::PermissionsExt;
-use std::time::Duration;
+use support::World;
 use support::keystore::Kind;
-use support::{Browser, World};
 
-const EMIL: &str = "emil@acme.test";
 const FAY: &str = "fay@acme.test";
 
 pub fn scenarios() -> Vec<Scenario<World>> {
-    vec![
-        Scenario {
-            name: "silent_after_typing_in_a_tab_that_was_open_before_the_extension_came",
-            show: |world| open_tab(world).boxed_local(),
-        },
-        Scenario {
-            name: "a_host_of_another_version_is_named_and_a_factor_offered",
-            show: |world| another_version(world).boxed_local(),
-        },
-    ]
-}
-
-async fn open_tab(world: &mut World) -> Result<()> {
-    let emil = Person::number(6)?;
-    world.tacit.set_policy(&policy::silent_from("software"))?;
-    let (keystore, host) = world.install_host("open-tab", Kind::Software)?;
-    world.set_extension_installed(false)?;
-    let browser = Browser::start(world, "open-tab", Some(&host)).await?;
-    browser.open(&world.updates.url("/notes")).await?;
-    ensure!(!browser.worker_runs()?, "the extension is there already");
-    // A browser that has just started does not watch its policy yet, so one change can escape it.
-    let mut installed = Ok(());
-    for _ in 0..4 {
-        world.set_extension_installed(true)?;
-        let patience = Duration::from_secs(15);
-        installed = browser.wait_for_extension_within(patience).await;
-        if installed.is_ok() {
-            break;
-        }
-    }
-    installed?;
-
-    let notes = browser.open_tab().await?;
-    let device = person::wait_for_device(&browser).await?;
-    let visit = Visit::of(browser, host, keystore, device, "open-tab");
-    visit.enrol(world, EMIL).await?;
-    emil.teach(&visit.browser, EMIL).await?;
-    let other = visit.browser.client.window().await?;
-
-    visit.browser.client.switch_to_window(notes).await?;
-    visit.browser.click("#notes").await?;
-    emil.type_here(&visit.browser).await?;
-    visit.browser.client.switch_to_window(other).await?;
-    let record = visit.sign_in(world, EMIL).await?;
-    ensure!(record.is_silent(), "not silent: {}", record.describe());
-    Ok(())
+    vec![Scenario {
+        name: "a_host_of_another_version_is_named_and_a_factor_offered",
+        show: |world| another_version(world).boxed_local(),
+    }]
 }
 
 async fn another_version(world: &mut World) -> Result<()> {

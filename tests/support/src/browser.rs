@@ -94,7 +94,10 @@ impl Browser {
         let id = self.worker_target()?.context("no worker runs")?;
         let url = format!("http://{}/json/close/{id}", self.debugger);
         ureq::get(&url).call().context("closing the worker")?;
-        Ok(())
+        // While it is being stopped the browser still hands it events, which nobody would ever see.
+        poll::until("the worker has stopped", PATIENCE, || {
+            Ok((self.worker_target()?.as_ref() != Some(&id)).then_some(()))
+        })
     }
 
     /// Whether the extension's worker runs.

@@ -60,11 +60,12 @@ async fn worker_killed(office: &mut Office) -> Result<()> {
     Ok(())
 }
 
-/// Waits until the worker has written down that somebody typed or clicked on an Okta page since `began`.
+/// Waits until the worker has written into the tab's record that somebody typed or clicked on an Okta page since `began`.
 async fn input_is_noted(browser: &Browser, began: u128) -> Result<()> {
     const LOOK: &str = r#"const [began, done] = arguments;
         const look = async () => {
-          const text = JSON.stringify(await chrome.storage.session.get(null));
+          const all = Object.entries(await chrome.storage.session.get(null));
+          const text = JSON.stringify(all.filter(([key]) => key.startsWith("tab.")));
           const times = [...text.matchAll(/input_at\\*":(\d+)/g)].map((found) => Number(found[1]));
           if (times.some((time) => time >= began)) done(true); else setTimeout(look, 50);
         };

@@ -156,6 +156,11 @@ fn register(config: &Path, at: &Where, program: Option<PathBuf>) -> anyhow::Resu
         None => std::env::current_exe().context("finding this program")?,
     };
     let config = std::path::absolute(config).context("finding the configuration")?;
+    // In a package under construction: where the file will be once it is installed.
+    let config = match config.strip_prefix(std::path::absolute(&at.root)?) {
+        Ok(below) => Path::new("/").join(below),
+        Err(_) => config,
+    };
     let written = install(&at.target()?, &settings, &config, &program)?;
     show_files("wrote", &written);
     Ok(ExitCode::SUCCESS)

@@ -97,7 +97,8 @@ fn to_sign(signed_data: &[u8], zip: &[u8]) -> Result<Vec<u8>> {
     Ok([b"CRX3 SignedData\0", &length[..], signed_data, zip].concat())
 }
 
-fn zip(folder: &Path) -> Result<Vec<u8>> {
+/// A zip of a folder. The same folder gives the same bytes.
+pub fn zip(folder: &Path) -> Result<Vec<u8>> {
     let options = SimpleFileOptions::default()
         .compression_method(CompressionMethod::Deflated)
         .last_modified_time(DateTime::default())

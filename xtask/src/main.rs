@@ -4,6 +4,7 @@ mod accuracy;
 mod bench;
 mod crx;
 mod demo;
+mod dist;
 mod extension;
 mod run;
 mod setup;
@@ -61,6 +62,8 @@ enum Command {
         #[arg(long)]
         out: PathBuf,
     },
+    /// Make what an administrator deploys: extension, policies for browsers, Debian packages. Reproducible.
+    Dist(dist::Arguments),
     /// Check architecture and form.
     Tidy,
     /// Run the engine on a benchmark corpus and write score files for its judge.
@@ -91,6 +94,7 @@ fn dispatch(command: Command) -> Result<()> {
         Command::Test { areas } => suite::run(&areas),
         Command::Demo { arguments } => demo::run(&arguments),
         Command::Pack { folder, key, out } => extension::pack(&folder, &key, &out),
+        Command::Dist(arguments) => dist::run(&arguments),
         Command::Tidy => tidy::run(),
         Command::Accuracy(args) => accuracy::run(args),
         Command::Train(args) => train::run(args),

@@ -20,6 +20,18 @@ pub fn target() -> PathBuf {
     }
 }
 
+/// Flags for rustc that take this machine's paths out of what it makes: they stand in messages of panics.
+pub fn remapped_paths() -> Vec<String> {
+    let home = std::env::var_os("CARGO_HOME").map_or_else(
+        || PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".cargo"),
+        PathBuf::from,
+    );
+    [(root(), "/tacit"), (home, "/cargo")]
+        .iter()
+        .map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display()))
+        .collect()
+}
+
 /// A command in the repository's root.
 pub fn command(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);

@@ -66,6 +66,10 @@ const CHECKS: &[(&str, Check)] = &[
         "private keys lie only in folders named test-only-keys",
         text::private_keys,
     ),
+    (
+        "every test that the threat model names exists",
+        text::promised_tests,
+    ),
     ("dependencies keep to deny.toml", arrows::denied),
     ("sources are formatted", text::formatted),
     ("capture.js is at most 150 lines and 6 kB", sizes::capture),

@@ -84,6 +84,11 @@ pub fn cargo_build(toolchain: Toolchain) -> Command {
     }
     // A target folder of its own: two compilers that share one discard each other's caches.
     command.arg("--target-dir").arg(run::target().join("wasm"));
+    // The same module wherever the repository lies.
+    command.env(
+        "CARGO_ENCODED_RUSTFLAGS",
+        run::remapped_paths().join("\x1f"),
+    );
     // wasm-bindgen reads the list of features that stripping would remove, and strips afterwards.
     command.env("CARGO_PROFILE_WASM_STRIP", "none");
     for (variable, programs) in [

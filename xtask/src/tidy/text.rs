@@ -60,6 +60,35 @@ pub fn forbidden() -> Result<Vec<String>> {
     Ok(found)
 }
 
+/// The document that promises, each promise with its test.
+const PROMISES: &str = "docs/threat-model.md";
+
+/// Tests that [`PROMISES`] names and no source has, as a function or as a scenario's name.
+pub fn promised_tests() -> Result<Vec<String>> {
+    let text = std::fs::read_to_string(run::root().join(PROMISES))?;
+    let sources = sources(RUST)?;
+    let exists = |name: &str| {
+        let (function, scenario) = (format!("fn {name}("), format!("\"{name}\""));
+        sources
+            .iter()
+            .any(|(_, text)| text.contains(&function) || text.contains(&scenario))
+    };
+    Ok(test_names(&text)
+        .filter(|name| !exists(name))
+        .map(|name| format!("{PROMISES}: no test is named {name}"))
+        .collect())
+}
+
+/// Tests are sentences: whatever stands between back quotes and has three underscores or more.
+fn test_names(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2).filter(|name| {
+        name.matches('_').count() >= 3
+            && name
+                .bytes()
+                .all(|byte| byte == b'_' || byte.is_ascii_lowercase() || byte.is_ascii_digit())
+    })
+}
+
 /// Clock, files, network and environment in crates that get them as arguments. Tests at the end of a file may.
 pub fn pure_sources() -> Result<Vec<String>> {
     const IMPURE: &[&str] = &[
@@ -175,4 +204,18 @@ fn ending(file: &Path) -> &str {
     file.extension()
         .and_then(|ending| ending.to_str())
         .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_tests_are_told_from_other_words_in_quotes() {
+        let text = "`a_test_that_says_so`, `isTrusted`, `snake_case`, `A_B_C_D`";
+        assert_eq!(
+            test_names(text).collect::<Vec<_>>(),
+            ["a_test_that_says_so"]
+        );
+    }
 }

@@ -1,4 +1,4 @@
-//! The standards that Tacit speaks with others, as pure functions: SAML 2.0 as an Okta org speaks it, and the part of JOSE
+//! The standards that Tacit speaks with others, as pure functions: SAML 2.0 and SCIM 2.0 as an Okta org speaks them, and the part of JOSE
 //! that our own protocol needs.
 //!
 //! No I/O, no clock, no randomness: times, identifiers and signing functions are arguments. What came from outside is an
@@ -16,3 +16,4 @@
 
 pub mod jose;
 pub mod saml;
+pub mod scim;

@@ -6,4 +6,7 @@ mod metadata;
 mod okta;
 mod properties;
 mod response;
+mod scim_filter;
+mod scim_patch;
+mod scim_resources;
 mod statements;

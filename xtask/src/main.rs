@@ -9,6 +9,7 @@ mod extension;
 mod run;
 mod setup;
 mod step;
+mod streams;
 mod suite;
 mod tidy;
 mod train;
@@ -68,6 +69,8 @@ enum Command {
     Tidy,
     /// Run the engine on a benchmark corpus and write score files for its judge.
     Accuracy(accuracy::Args),
+    /// Replay recorded people over time: takeovers, cold starts, attacks.
+    Streams(streams::Args),
     /// Make the background model that ships.
     Train(train::Args),
     /// Print performance figures as JSON, each beside its floor in the same run.
@@ -97,6 +100,7 @@ fn dispatch(command: Command) -> Result<()> {
         Command::Dist(arguments) => dist::run(&arguments),
         Command::Tidy => tidy::run(),
         Command::Accuracy(args) => accuracy::run(args),
+        Command::Streams(args) => streams::run(args),
         Command::Train(args) => train::run(args),
         Command::Bench(arguments) => bench::run(&arguments),
     }

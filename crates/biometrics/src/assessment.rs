@@ -7,6 +7,11 @@ pub struct Assessment {
     pub verdict: Verdict,
     /// Accumulated calibrated log-likelihood ratio (natural logarithm) that this person acts; always finite.
     pub llr: f64,
+    /// How much speaks for somebody else having taken over since, in nats from 0 to 24, by a cumulative sum over blocks
+    /// of evidence.
+    pub suspicion: f64,
+    /// Whether that is enough to say so, at the target rate of false alarms. The verdict is `Impostor` then.
+    pub taken_over: bool,
     /// Keystrokes since the last reset.
     pub keys: u32,
     /// Milliseconds of pointer activity since the last reset.

@@ -1,6 +1,7 @@
 //! Events in, assessment out.
 
 use crate::automation::Automation;
+use crate::change;
 use crate::codec::{Fault, Reader, write_keys, write_pointer};
 use crate::explain;
 use crate::keyboard::{KeyModel, KeyNorm, Strokes, Timing};
@@ -9,7 +10,7 @@ use crate::template::Template;
 use crate::trust::{Moved, Reading, Trust};
 use crate::{Assessment, Event, EventKind, Model, TemplateError, Verdict};
 
-const MAGIC: [u8; 4] = *b"TcS1";
+const MAGIC: [u8; 4] = *b"TcS2";
 /// Events may come late by so much without breaking a rhythm, in ms: frames of a page report one after the other.
 const LATE: f64 = 1_000.0;
 /// One quarantine takes windows for so long, in ms; there are two.
@@ -37,6 +38,9 @@ pub struct Targets {
     pub false_accept: f64,
     /// The share of genuine assessments that may be called an impostor's.
     pub false_alarm: f64,
+    /// How often, in eight hours of activity, the person may be taken for somebody who has taken over. Rests on what
+    /// was measured on recordings, not on a bound.
+    pub alarms_per_day: f64,
 }
 
 impl Default for Targets {
@@ -44,6 +48,7 @@ impl Default for Targets {
         Self {
             false_accept: 0.02,
             false_alarm: 0.02,
+            alarms_per_day: 1.0,
         }
     }
 }
@@ -54,6 +59,8 @@ pub struct Engine {
     model: Model,
     accept: f64,
     reject: f64,
+    /// The suspicion at which somebody else is flagged.
+    flag: f64,
     template: Option<Template>,
     /// Adapted from the template.
     typist: Option<KeyModel>,
@@ -109,6 +116,7 @@ impl Engine {
             model,
             accept: 0.0,
             reject: 0.0,
+            flag: 0.0,
             template: None,
             typist: None,
             mover: None,
@@ -136,6 +144,7 @@ impl Engine {
         };
         self.accept = nats(targets.false_accept);
         self.reject = -nats(targets.false_alarm);
+        self.flag = change::threshold(targets.alarms_per_day);
         self
     }
 
@@ -194,13 +203,15 @@ impl Engine {
     /// What the evidence says at `now` (ms since 1970).
     pub fn assess(&self, now: f64) -> Assessment {
         let reading = self.reading(now);
-        let llr = reading.keys_llr + reading.pointer_llr;
+        let llr = self.trusted(&reading);
         let template = self.template.as_ref();
         let is_mature = template.is_some_and(Template::is_mature);
         let verdict = if self.automation.is_program() {
             Verdict::Automated
         } else if !is_mature {
             Verdict::Learning
+        } else if reading.suspicion >= self.flag {
+            Verdict::Impostor
         } else if reading.keys < LEAST.0 && reading.actions < LEAST.1 {
             Verdict::NoEvidence
         } else if llr >= self.accept {
@@ -213,6 +224,8 @@ impl Engine {
         Assessment {
             verdict,
             llr,
+            suspicion: reading.suspicion,
+            taken_over: reading.suspicion >= self.flag,
             keys: self.keys,
             pointer_ms: self.pointer_ms as u32,
             age_ms: self.newest.map(|newest| (now - newest).max(0.0) as u32),
@@ -224,12 +237,23 @@ impl Engine {
         }
     }
 
+    /// What all evidence says, bounded by what the newest says: nobody lives on what another person earned.
+    fn trusted(&self, reading: &Reading) -> f64 {
+        let all = reading.keys_llr + reading.pointer_llr;
+        if reading.suspicion >= self.flag {
+            all.min(self.reject)
+        } else if reading.suspicion >= change::BROKEN {
+            all.min(0.0)
+        } else {
+            all.min(self.accept + reading.margin)
+        }
+    }
+
     /// A strong factor of this person has passed: what is in quarantine joins the template, if it is not too old. What
     /// a mature template calls an impostor's does not join, whoever passed the factor.
     pub fn confirm(&mut self, now: f64) {
         let reading = self.reading(now);
-        let foreign =
-            reading.keys_llr + reading.pointer_llr <= self.reject || self.automation.is_program();
+        let foreign = self.trusted(&reading) <= self.reject || self.automation.is_program();
         let is_mature = self.template.as_ref().is_some_and(Template::is_mature);
         let is_joinable =
             |q: &Quarantine| !q.is_empty() && (-LATE..=JOINABLE).contains(&(now - q.began));
@@ -246,6 +270,7 @@ impl Engine {
             template.count(keys, actions, (now / 86_400_000.0) as u32);
             self.adapt();
         }
+        self.trust.settle();
         self.quarantine.iter_mut().for_each(Quarantine::clear);
     }
 
@@ -381,6 +406,7 @@ impl Engine {
         };
         if strokes.up(key, at, sink) {
             automation.key_event(at);
+            trust.stroke(&model.typing);
             keys.keys = keys.keys.saturating_add(1);
             self.keys = self.keys.saturating_add(1);
             self.newest = Some(at);

@@ -1,5 +1,6 @@
 //! Which feature groups moved a verdict, as short codes, and the words for all codes.
 
+use crate::change;
 use crate::trust::{Reading, Trust};
 use libm::fabsf;
 
@@ -56,6 +57,10 @@ pub(crate) fn moved_by(trust: &Trust, reading: &Reading) -> Vec<&'static str> {
             );
         }
     }
+    if reading.suspicion >= change::BROKEN {
+        // What fitted before has been given up; the groups above speak of what came since.
+        found.push((f32::MAX, "changed"));
+    }
     found.retain(|(strength, _)| *strength >= LEAST);
     found.sort_by(|(a, _), (b, _)| b.total_cmp(a));
     found.into_iter().take(MOST).map(|(_, code)| code).collect()
@@ -86,6 +91,7 @@ pub fn words(code: &str) -> Option<&'static str> {
         "pointer_gentle" => "starts and stops the pointer more gently than usual",
         "click_long" => "clicks longer than usual",
         "click_short" => "clicks shorter than usual",
+        "changed" => "typing or pointer changed in the middle of the session",
         "untrusted_events" => "a script on the page made input events",
         "regular_typing" => "keys follow each other more regularly than a hand can",
         "timer_grid" => "keys follow the ticks of a timer",

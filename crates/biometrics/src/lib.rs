@@ -65,6 +65,7 @@
 mod assessment;
 mod automation;
 mod calibration;
+mod change;
 mod codec;
 mod engine;
 mod event;

@@ -1,5 +1,11 @@
-//! Evidence accumulated over time: sums that fade with newer evidence and with time.
+//! Evidence accumulated over time: sums that fade with newer evidence and with time, and blocks of it that tell whether
+//! somebody else has taken over.
+//!
+//! Two clocks watch the same timings. The *long* sums (half-lives of 200 keystrokes, 60 actions, ten minutes) say how
+//! well everything fits; *blocks* of some twenty keystrokes or eight actions feed the change detector of [`crate::change`].
+//! When that finds a change, the long sums begin anew: what the person before earned is not inherited.
 
+use crate::change::Change;
 use crate::codec::{Fault, Reader};
 use crate::keyboard::{KINDS, KeyEvidence, KeyModel, Timing, Typing};
 use crate::pointer::{Action, COMPONENTS, FEATURES, PointerModel, Pointing};
@@ -11,6 +17,10 @@ const HALF_KEYS: f64 = 200.0;
 const HALF_ACTIONS: f64 = 60.0;
 /// Time after which evidence weighs half, in ms.
 const HALF_TIME: f64 = 600_000.0;
+
+/// Keystrokes and actions that make a block.
+const BLOCK_KEYS: f64 = 20.0;
+const BLOCK_ACTIONS: f32 = 8.0;
 
 /// Groups of pointer features that explanations speak of: speed, path, force, click.
 pub(crate) const GROUPS: usize = 4;
@@ -33,6 +43,29 @@ pub(crate) struct Trust {
     at: f64,
     fade_key: f32,
     fade_action: f32,
+    /// The blocks that are being filled.
+    typed: Typed,
+    acted: Acted,
+    change: Change,
+}
+
+/// A block of keystrokes: sums that do not fade, of the person's model and of each rival.
+#[derive(Debug, Clone)]
+struct Typed {
+    own: KeyEvidence,
+    rivals: Box<[KeyEvidence]>,
+    number: [f32; KINDS],
+    /// Room for sorting the rivals' scores: a block ends without allocating.
+    scores: Box<[f32]>,
+}
+
+/// A block of actions.
+#[derive(Debug, Clone)]
+struct Acted {
+    own: f32,
+    rivals: Box<[f32]>,
+    number: f32,
+    scores: Box<[f32]>,
 }
 
 /// What the sums amount to at one moment.
@@ -43,6 +76,10 @@ pub(crate) struct Reading {
     /// Keystrokes and actions after fading.
     pub keys: f64,
     pub actions: f64,
+    /// How far the newest evidence exceeds what it has to say for the person before anything older counts in full.
+    pub margin: f64,
+    /// How much speaks for somebody else having taken over; see [`crate::change::threshold`].
+    pub suspicion: f64,
 }
 
 impl Trust {
@@ -59,10 +96,36 @@ impl Trust {
             at: 0.0,
             fade_key: exp2(-1.0 / HALF_KEYS) as f32,
             fade_action: exp2(-1.0 / HALF_ACTIONS) as f32,
+            typed: Typed {
+                own: KeyEvidence::default(),
+                rivals: vec![KeyEvidence::default(); typing.cohort.len()].into(),
+                number: [0.0; KINDS],
+                scores: vec![0.0; typing.cohort.len()].into(),
+            },
+            acted: Acted {
+                own: 0.0,
+                rivals: vec![0.0; pointing.cohort.len()].into(),
+                number: 0.0,
+                scores: vec![0.0; pointing.cohort.len()].into(),
+            },
+            change: Change::new(),
         }
     }
 
+    /// Everything begins anew: another person, another template, another unlock.
     pub(crate) fn clear(&mut self) {
+        self.clear_long();
+        self.typed.clear();
+        self.acted.clear();
+        self.change = Change::new();
+    }
+
+    /// A strong factor vouches for who is here: what spoke against it is settled.
+    pub(crate) fn settle(&mut self) {
+        self.change = Change::new();
+    }
+
+    fn clear_long(&mut self) {
         self.keys = KeyEvidence::default();
         self.key_rivals.fill(KeyEvidence::default());
         self.key_number = [0.0; KINDS];
@@ -78,22 +141,52 @@ impl Trust {
         let kind = usize::from(timing.kind);
         let fade = self.fade_key;
         let anyone = typing.population.distance(timing);
-        self.keys.sum[kind] = self.keys.sum[kind] * fade + own.ratio(timing, anyone);
-        for (rival, entry) in self.key_rivals.iter_mut().zip(typing.cohort.of(timing)) {
-            rival.sum[kind] = rival.sum[kind] * fade + entry.ratio(timing.value, anyone);
+        let ratio = own.ratio(timing, anyone);
+        self.keys.sum[kind] = self.keys.sum[kind] * fade + ratio;
+        self.typed.own.sum[kind] += ratio;
+        let blocks = self.typed.rivals.iter_mut();
+        for ((rival, block), entry) in
+            (self.key_rivals.iter_mut().zip(blocks)).zip(typing.cohort.of(timing))
+        {
+            let ratio = entry.ratio(timing.value, anyone);
+            rival.sum[kind] = rival.sum[kind] * fade + ratio;
+            block.sum[kind] += ratio;
         }
+        self.typed.number[kind] += 1.0;
         self.key_number[kind] = self.key_number[kind] * fade + 1.0;
         self.key_drift[kind] = self.key_drift[kind] * fade + own.deviation(timing);
     }
 
-    /// Takes one action into account.
-    pub(crate) fn moved(&mut self, pointing: &Pointing, own: &PointerModel, moved: &Moved) {
-        let fade = self.fade_action;
-        self.pointer =
-            self.pointer * fade + own.ratio(&pointing.mixture, &moved.point, moved.anyone);
-        for (rival, model) in self.pointer_rivals.iter_mut().zip(&pointing.cohort) {
-            *rival = *rival * fade + model.ratio(&pointing.mixture, &moved.point, moved.anyone);
+    /// A keystroke is complete. What it ended, if it ended a block.
+    pub(crate) fn stroke(&mut self, typing: &Typing) -> Option<Block> {
+        if Typing::amount(&self.typed.number) < BLOCK_KEYS {
+            return None;
         }
+        let llr = self.typed.llr(typing);
+        self.typed.clear();
+        Some(self.block(llr))
+    }
+
+    /// Takes one action into account. What it ended, if it ended a block.
+    pub(crate) fn moved(
+        &mut self,
+        pointing: &Pointing,
+        own: &PointerModel,
+        moved: &Moved,
+    ) -> Option<Block> {
+        let fade = self.fade_action;
+        let ratio = own.ratio(&pointing.mixture, &moved.point, moved.anyone);
+        self.pointer = self.pointer * fade + ratio;
+        self.acted.own += ratio;
+        let blocks = self.acted.rivals.iter_mut();
+        for ((rival, block), model) in
+            (self.pointer_rivals.iter_mut().zip(blocks)).zip(&pointing.cohort)
+        {
+            let ratio = model.ratio(&pointing.mixture, &moved.point, moved.anyone);
+            *rival = *rival * fade + ratio;
+            *block += ratio;
+        }
+        self.acted.number += 1.0;
         self.pointer_number = self.pointer_number * fade + 1.0;
         for (drift, features) in self.pointer_drift.iter_mut().zip(GROUP_FEATURES) {
             let mut sum = 0.0;
@@ -106,6 +199,20 @@ impl Trust {
             }
             *drift = *drift * fade + sum / features.len() as f32;
         }
+        if self.acted.number < BLOCK_ACTIONS {
+            return None;
+        }
+        let llr = self.acted.llr(pointing);
+        self.acted.clear();
+        Some(self.block(llr))
+    }
+
+    fn block(&mut self, llr: f64) -> Block {
+        let is_change = self.change.block(llr);
+        if is_change {
+            self.clear_long();
+        }
+        Block { llr, is_change }
     }
 
     /// Time goes on: everything weighs less. Time that goes back changes nothing.
@@ -149,6 +256,7 @@ impl Trust {
     /// What all of it says at `now`.
     pub(crate) fn reading(&self, typing: &Typing, pointing: &Pointing, now: f64) -> Reading {
         let fade = exp2(-(now - self.at).max(0.0) / HALF_TIME);
+        let part = self.typed.clone().llr(typing) + self.acted.clone().llr(pointing);
         let mut rivals: Vec<f32> = self
             .key_rivals
             .iter()
@@ -172,6 +280,8 @@ impl Trust {
             pointer_llr: pointing.calibration.llr(f64::from(movement), actions),
             keys,
             actions,
+            margin: self.change.margin(part),
+            suspicion: self.change.suspicion(),
         }
     }
 
@@ -208,6 +318,12 @@ impl Trust {
         all(&self.pointer_drift);
         self.key_rivals.iter().for_each(|rival| all(&rival.sum));
         all(&self.pointer_rivals);
+        all(&self.typed.own.sum);
+        all(&self.typed.number);
+        self.typed.rivals.iter().for_each(|rival| all(&rival.sum));
+        all(&[self.acted.own, self.acted.number]);
+        all(&self.acted.rivals);
+        self.change.write(out);
     }
 
     pub(crate) fn read(&mut self, from: &mut Reader<'_>) -> Result<(), Fault> {
@@ -225,11 +341,73 @@ impl Trust {
         for rival in &mut self.pointer_rivals {
             *rival = from.f32(MOST)?;
         }
+        self.typed.own.sum = from.f32s(MOST)?;
+        self.typed.number = from.f32s(MOST)?;
+        for rival in &mut self.typed.rivals {
+            rival.sum = from.f32s(MOST)?;
+        }
+        self.acted.own = from.f32(MOST)?;
+        self.acted.number = from.f32(MOST)?;
+        for rival in &mut self.acted.rivals {
+            *rival = from.f32(MOST)?;
+        }
+        self.change = Change::read(from)?;
+        let numbers = self.key_number.iter().chain(&self.typed.number);
+        if numbers.chain([&self.acted.number]).any(|&n| n < 0.0) {
+            return Err(Fault::OutOfRange);
+        }
         if self.key_number.iter().any(|&n| n < 0.0) || self.pointer_number < 0.0 {
             return Err(Fault::OutOfRange);
         }
         Ok(())
     }
+}
+
+impl Typed {
+    fn clear(&mut self) {
+        self.own = KeyEvidence::default();
+        self.rivals.fill(KeyEvidence::default());
+        self.number = [0.0; KINDS];
+    }
+
+    fn llr(&mut self, typing: &Typing) -> f64 {
+        for (score, rival) in self.scores.iter_mut().zip(&self.rivals) {
+            *score = rival.score(&self.number, &typing.weight);
+        }
+        let own = self.own.score(&self.number, &typing.weight);
+        let score = typing.normalised(own, &mut self.scores);
+        typing
+            .calibration
+            .llr(f64::from(score), Typing::amount(&self.number))
+    }
+}
+
+impl Acted {
+    fn clear(&mut self) {
+        self.own = 0.0;
+        self.rivals.fill(0.0);
+        self.number = 0.0;
+    }
+
+    fn llr(&mut self, pointing: &Pointing) -> f64 {
+        let share = 1.0 / self.number.max(1.0);
+        for (score, rival) in self.scores.iter_mut().zip(&self.rivals) {
+            *score = rival * share;
+        }
+        let score = pointing.normalised(self.own * share, &mut self.scores);
+        pointing
+            .calibration
+            .llr(f64::from(score), f64::from(self.number))
+    }
+}
+
+/// A block that is complete.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Block {
+    /// What it says, in nats.
+    pub llr: f64,
+    /// Whether from here on nothing counts that was gathered before.
+    pub is_change: bool,
 }
 
 /// One action, placed in the background's mixture.

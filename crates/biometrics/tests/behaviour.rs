@@ -135,6 +135,7 @@ fn targets_move_the_thresholds() {
     let strict = Targets {
         false_accept: 1e-6,
         false_alarm: 1e-6,
+        ..Targets::default()
     };
     let mut engine = learned(&person).with_targets(strict);
     engine.reset();

@@ -1,0 +1,280 @@
+//! Somebody else takes over in the middle of an unlock: how long until the engine says so, against false alarms.
+
+use super::people::{LIVE, Person, push};
+use super::statistics::{Interval, Random, bootstrap, quantile};
+use biometrics::{Assessment, Engine, Event, Verdict};
+use std::fmt::Write as _;
+
+/// How often the engine is asked, in ms of activity.
+const EVERY: f64 = 500.0;
+/// Where strangers take over, as shares of the person's activity; and the activity before, in ms, at least.
+const PLACES: [f64; 3] = [0.25, 0.5, 0.75];
+/// An alarm is over when the suspicion is below this again.
+const OVER: f64 = 3.0;
+/// Moments after the takeover, in ms, that shares are told for.
+const MOMENTS: [f64; 6] = [5e3, 15e3, 30e3, 60e3, 120e3, 300e3];
+/// Thresholds that curves are drawn over.
+const STEPS: usize = 92;
+const STEP: f64 = 0.25;
+/// Draws of people for intervals.
+const DRAWS: usize = 400;
+
+/// The engine's word at one moment.
+#[derive(Clone, Copy)]
+struct Moment {
+    at: f64,
+    keys: u32,
+    suspicion: f64,
+    genuine: bool,
+}
+
+/// One person's own activity, and the takeovers of their session.
+struct Record {
+    own: Vec<Moment>,
+    takeovers: Vec<Vec<Moment>>,
+}
+
+/// Plays every person's activity, and every stranger of the same fold at three places of it.
+pub fn report(people: &[Person]) -> String {
+    let activities: Vec<Vec<Event>> = people.iter().map(Person::activity).collect();
+    let mut records = Vec::new();
+    for (o, owner) in people.iter().enumerate() {
+        let mut engine = owner.engine.clone();
+        engine.reset();
+        let mut own = Vec::new();
+        let mut forks: Vec<(f64, Engine)> = Vec::new();
+        let end = activities[o].last().map_or(0.0, |event| event.at);
+        let mut places = PLACES.iter().map(|share| share * end).peekable();
+        for event in &activities[o] {
+            if let Some(place) = places.next_if(|place| event.at >= *place) {
+                forks.push((place, engine.clone()));
+            }
+            watch(&mut engine, *event, LIVE, &mut own);
+        }
+        let mut takeovers = Vec::new();
+        for (a, actor) in people.iter().enumerate() {
+            if a == o || actor.fold != owner.fold {
+                continue;
+            }
+            for (place, engine) in &forks {
+                let mut engine = engine.clone();
+                let keys = engine.assess(LIVE + place).keys;
+                let mut seen = Vec::new();
+                for event in &activities[a] {
+                    watch(&mut engine, *event, LIVE + place + 1_000.0, &mut seen);
+                }
+                for moment in &mut seen {
+                    moment.keys -= keys;
+                }
+                takeovers.push(seen);
+            }
+        }
+        records.push(Record { own, takeovers });
+    }
+    written(&records)
+}
+
+fn watch(engine: &mut Engine, event: Event, origin: f64, seen: &mut Vec<Moment>) {
+    let now = push(engine, event, origin);
+    if seen
+        .last()
+        .is_none_or(|last: &Moment| event.at - last.at >= EVERY)
+    {
+        let Assessment {
+            verdict,
+            keys,
+            suspicion,
+            ..
+        } = engine.assess(now);
+        seen.push(Moment {
+            at: event.at,
+            keys,
+            suspicion,
+            genuine: verdict == Verdict::Genuine,
+        });
+    }
+}
+
+/// Alarms in a person's own activity at a threshold.
+fn alarms(own: &[Moment], threshold: f64) -> u32 {
+    let (mut alarms, mut is_on) = (0, false);
+    for moment in own {
+        if !is_on && moment.suspicion >= threshold {
+            alarms += 1;
+            is_on = true;
+        } else if moment.suspicion < OVER.min(threshold) {
+            is_on = false;
+        }
+    }
+    alarms
+}
+
+fn flagged(seen: &[Moment], threshold: f64) -> Option<&Moment> {
+    seen.iter().find(|moment| moment.suspicion >= threshold)
+}
+
+fn hours(records: &[&Record]) -> f64 {
+    let ends = records.iter().filter_map(|r| r.own.last());
+    ends.map(|moment| moment.at).sum::<f64>() / 3.6e6
+}
+
+fn rate(records: &[&Record], threshold: f64) -> f64 {
+    let alarms: u32 = records.iter().map(|r| alarms(&r.own, threshold)).sum();
+    f64::from(alarms) / hours(records)
+}
+
+/// The line ln(rate) = scale - rise * threshold through the thresholds with a rate between a tenth of the greatest and
+/// what three alarms in all of the recorded time would be.
+fn line(records: &[&Record]) -> (f64, f64) {
+    let least = 3.0 / hours(records);
+    let mut points: Vec<(f64, f64)> = Vec::new();
+    for step in 12..STEPS {
+        let threshold = step as f64 * STEP;
+        let rate = rate(records, threshold);
+        if rate >= least {
+            points.push((threshold, rate.ln()));
+        }
+    }
+    let n = points.len().max(1) as f64;
+    let (mx, my) = points
+        .iter()
+        .fold((0.0, 0.0), |(x, y), p| (x + p.0 / n, y + p.1 / n));
+    let (xy, xx) = points.iter().fold((0.0, 1e-9), |(xy, xx), p| {
+        (xy + (p.0 - mx) * (p.1 - my), xx + (p.0 - mx) * (p.0 - mx))
+    });
+    let rise = (-xy / xx).max(1e-3);
+    (my + rise * mx, rise)
+}
+
+/// The least threshold with so many alarms per hour; extrapolated beyond what was recorded.
+fn threshold_for(records: &[&Record], per_hour: f64) -> (f64, bool) {
+    let measured = (4..STEPS)
+        .map(|step| step as f64 * STEP)
+        .find(|&threshold| rate(records, threshold) <= per_hour);
+    let is_measured = per_hour * hours(records) >= 1.0;
+    let (scale, rise) = line(records);
+    let drawn = (scale - per_hour.ln()) / rise;
+    match measured {
+        Some(threshold) if is_measured => (threshold, true),
+        Some(threshold) => (threshold.max(drawn), false),
+        None => (drawn, false),
+    }
+}
+
+fn share_within(records: &[&Record], threshold: f64, ms: f64) -> f64 {
+    let all: Vec<&Vec<Moment>> = records.iter().flat_map(|r| &r.takeovers).collect();
+    let within = all
+        .iter()
+        .filter(|seen| flagged(seen, threshold).is_some_and(|m| m.at <= ms))
+        .count();
+    within as f64 / all.len().max(1) as f64
+}
+
+fn written(records: &[Record]) -> String {
+    let all: Vec<&Record> = records.iter().collect();
+    let takeovers: usize = all.iter().map(|r| r.takeovers.len()).sum();
+    let (scale, rise) = line(&all);
+    let mut text = format!(
+        "{} people, {:.2} hours of their own activity, {takeovers} takeovers; alarms per hour ≈ exp({scale:.2} - {rise:.3} × threshold).\n\n\
+         | false alarms, one per | threshold | flagged within 5 s | 15 s | 30 s | 60 s | 120 s | 300 s | median | 90th percentile | keys, median | keys, 90th |\n\
+         | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n",
+        records.len(),
+        hours(&all)
+    );
+    for every in [1.0, 2.0, 4.0, 8.0] {
+        let (threshold, measured) = threshold_for(&all, 1.0 / every);
+        let mut row = format!(
+            "| {every} h{} | {threshold:.2} |",
+            if measured { "" } else { " (extrapolated)" }
+        );
+        for ms in MOMENTS {
+            let interval = bootstrap(DRAWS, records.len(), |draw| {
+                let drawn: Vec<&Record> = draw.iter().map(|&i| &records[i]).collect();
+                share_within(&drawn, threshold, ms)
+            });
+            let _ = write!(
+                row,
+                " {} |",
+                percent(share_within(&all, threshold, ms), interval)
+            );
+        }
+        let found: Vec<(f64, f64)> = all
+            .iter()
+            .flat_map(|r| &r.takeovers)
+            .map(|seen| {
+                flagged(seen, threshold).map_or((f64::INFINITY, f64::INFINITY), |m| {
+                    (m.at / 1e3, f64::from(m.keys))
+                })
+            })
+            .collect();
+        let column = |pick: fn(&(f64, f64)) -> f64, q: f64| {
+            let value = quantile(found.iter().map(pick).collect(), q);
+            if value.is_finite() {
+                format!("{value:.0}")
+            } else {
+                "never".into()
+            }
+        };
+        let _ = writeln!(
+            text,
+            "{row} {} s | {} s | {} | {} |",
+            column(|f| f.0, 0.5),
+            column(|f| f.0, 0.9),
+            column(|f| f.1, 0.5),
+            column(|f| f.1, 0.9)
+        );
+    }
+    text.push_str(&inherited(records));
+    text
+}
+
+/// What a stranger still gets from the person before, and how often the person themself is answered silently.
+fn inherited(records: &[Record]) -> String {
+    let share = |of: &mut dyn Iterator<Item = bool>| {
+        let (mut yes, mut all) = (0.0, 0.0);
+        for is in of {
+            all += 1.0;
+            yes += f64::from(u8::from(is));
+        }
+        yes / f64::max(all, 1.0)
+    };
+    let mut text = String::from(
+        "\n| | at 0 s | 5 s | 15 s | 30 s | 60 s | 120 s |\n| --- | --- | --- | --- | --- | --- | --- |\n| a stranger is answered silently |",
+    );
+    for ms in [0.0, 5e3, 15e3, 30e3, 60e3, 120e3] {
+        let mut of = records
+            .iter()
+            .flat_map(|r| &r.takeovers)
+            .filter_map(|seen| {
+                seen.iter()
+                    .rev()
+                    .find(|m| m.at <= ms + EVERY)
+                    .map(|m| m.genuine)
+            });
+        let _ = write!(text, " {:.1} % |", 100.0 * share(&mut of));
+    }
+    let mut own = records
+        .iter()
+        .flat_map(|r| r.own.iter().filter(|m| m.at >= 60e3))
+        .map(|m| m.genuine);
+    let _ = writeln!(
+        text,
+        "\n\nThe person is answered silently in {:.1} % of the moments after the first minute.",
+        100.0 * share(&mut own)
+    );
+    text
+}
+
+fn percent(share: f64, interval: Interval) -> String {
+    format!(
+        "{:.0} % ({:.0}-{:.0})",
+        100.0 * share,
+        100.0 * interval.low,
+        100.0 * interval.high
+    )
+}
+
+/// Keeps the random source in one place for reports that draw.
+pub fn random() -> Random {
+    Random::new(20_261_123)
+}

@@ -3,7 +3,7 @@
 use crate::{
     clock::{Clock, Millis},
     domain::{connection::Role, policy::PolicyCache},
-    http::saml::SamlCache,
+    http::{oidc::OidcCache, saml::SamlCache},
     keys::MasterKey,
     limits::Limits,
     settings::Settings,
@@ -39,6 +39,8 @@ pub struct Parts {
     pub policies: PolicyCache,
     /// Parsed metadata and opened signing keys.
     pub saml: SamlCache,
+    /// Opened signing keys of OpenID connections.
+    pub oidc: OidcCache,
 }
 
 impl Deref for App {
@@ -66,6 +68,7 @@ impl App {
             wakeups: Wakeups::default(),
             policies: PolicyCache::default(),
             saml: SamlCache::default(),
+            oidc: OidcCache::default(),
         }))
     }
 

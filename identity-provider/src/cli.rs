@@ -6,6 +6,7 @@ mod connection;
 mod device;
 mod doctor;
 mod init;
+mod oidc;
 mod open;
 mod policy;
 mod rollout;

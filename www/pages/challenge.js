@@ -74,6 +74,10 @@
       }
     }
     if (outcome.form) leave(outcome.form);
+    if (outcome.location) {
+      leaving = true;
+      location.replace(outcome.location);
+    }
   }
 
   function leave(form) {

@@ -1,7 +1,7 @@
 //! SAML 2.0: the metadata, requests and responses that an Okta org exchanges with its identity provider.
 
 pub mod authn_request;
-mod binding;
+pub(crate) mod binding;
 mod c14n;
 pub mod certificate;
 mod instant;

@@ -1,6 +1,6 @@
 //! `tacit connection`.
 
-use super::open;
+use super::{oidc, open};
 use crate::{
     app::App,
     clock::rfc3339,
@@ -25,11 +25,18 @@ pub enum Command {
     Add {
         /// Lower-case letters, digits and hyphens; part of the URLs.
         name: String,
-        /// What Okta uses it for.
+        /// What it is used for.
         #[arg(long)]
         role: RoleName,
+        /// Which standard it speaks.
+        #[arg(long, default_value = "saml")]
+        protocol: Protocol,
         #[command(flatten)]
         change: Change,
+        #[command(flatten)]
+        oidc: Box<oidc::Options>,
+        #[arg(long)]
+        json: bool,
     },
     /// Changes what is given.
     Update {
@@ -38,6 +45,8 @@ pub enum Command {
         role: Option<RoleName>,
         #[command(flatten)]
         change: Change,
+        #[command(flatten)]
+        oidc: Box<oidc::Options>,
         /// Takes --okta-offers-choice back.
         #[arg(long, conflicts_with = "okta_offers_choice")]
         no_okta_offers_choice: bool,
@@ -50,6 +59,15 @@ pub enum Command {
     },
     /// Lists connections.
     List {
+        #[arg(long)]
+        json: bool,
+    },
+    /// OpenID Connect: makes a second client secret, so that the first can be replaced without a pause.
+    Secret {
+        name: String,
+        /// Ends every secret but the newest instead.
+        #[arg(long)]
+        retire: bool,
         #[arg(long)]
         json: bool,
     },
@@ -70,6 +88,14 @@ pub struct Change {
     /// A refusal lets people choose another of Okta's factors (Okta's skip-verify switch is off).
     #[arg(long)]
     okta_offers_choice: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Protocol {
+    /// SAML 2.0.
+    Saml,
+    /// OpenID Connect.
+    Oidc,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -93,14 +119,45 @@ impl Command {
     pub async fn run(self, data: &Path) -> anyhow::Result<()> {
         let app = open::app(data).await?;
         match self {
-            Self::Add { name, role, change } => add(&app, &name, role, &change).await,
+            Self::Add {
+                name,
+                role,
+                protocol,
+                change,
+                oidc,
+                json,
+            } => {
+                let connection = new(&app, &name, role, &change)?;
+                match protocol {
+                    Protocol::Saml if oidc.is_empty() => add(&app, &connection, json).await,
+                    Protocol::Oidc if change.metadata.is_none() => {
+                        oidc::add(&app, &connection, &oidc, json).await
+                    }
+                    Protocol::Saml => bail!("that needs --protocol oidc"),
+                    Protocol::Oidc => bail!("--metadata is SAML's: leave it out"),
+                }
+            }
             Self::Update {
                 name,
                 role,
                 change,
+                oidc,
                 no_okta_offers_choice,
-            } => update(&app, &name, role, &change, no_okta_offers_choice).await,
-            Self::Show { name, json } => show(&app, &find(&app, &name).await?, json).await,
+            } => update(&app, &name, role, &change, &oidc, no_okta_offers_choice).await,
+            Self::Show { name, json } => {
+                let connection = find(&app, &name).await?;
+                match app.store.find_oidc_client(&connection.id).await? {
+                    Some(client) => oidc::show(&app, &connection, &client, None, json).await,
+                    None => show(&app, &connection, json).await,
+                }
+            }
+            Self::Secret { name, retire, json } => {
+                let client = oidc::client_of(&app, &find(&app, &name).await?).await?;
+                match retire {
+                    true => oidc::retire_secrets(&app, &client).await,
+                    false => oidc::add_secret(&app, &client, json).await,
+                }
+            }
             Self::List { json } => list(&app, json).await,
             Self::Rotate { name, promote } => {
                 rotate(&app, &find(&app, &name).await?, promote).await
@@ -117,12 +174,11 @@ async fn find(app: &App, name: &str) -> anyhow::Result<Connection> {
         .with_context(|| format!("there is no connection {name}"))
 }
 
-async fn add(app: &App, name: &str, role: RoleName, change: &Change) -> anyhow::Result<()> {
-    let id = ConnectionId::new(name)
-        .context("the connection's name: lower-case letters, digits and hyphens")?;
-    let now = app.now_ms();
-    let connection = Connection {
-        id: id.clone(),
+/// A connection that is not stored yet.
+fn new(app: &App, name: &str, role: RoleName, change: &Change) -> anyhow::Result<Connection> {
+    Ok(Connection {
+        id: ConnectionId::new(name)
+            .context("the connection's name: lower-case letters, digits and hyphens")?,
         role: role.role(),
         okta_offers_choice: change.okta_offers_choice,
         metadata: change
@@ -131,20 +187,24 @@ async fn add(app: &App, name: &str, role: RoleName, change: &Change) -> anyhow::
             .map(metadata)
             .transpose()?
             .unwrap_or_default(),
-        updated_at: now,
-    };
-    let key = signing::generate(app, &id, KeyStatus::Current, now)?;
-    match app.store.insert_connection(&connection, &key).await {
+        updated_at: app.now_ms(),
+    })
+}
+
+async fn add(app: &App, connection: &Connection, as_json: bool) -> anyhow::Result<()> {
+    let (id, now) = (&connection.id, connection.updated_at);
+    let key = signing::generate(app, id, KeyStatus::Current, now)?;
+    match app.store.insert_connection(connection, &key).await {
         Ok(()) => {}
         Err(StoreError::Conflict) => {
-            bail!("connection {name} exists already; change it with `tacit connection update`")
+            bail!("connection {id} exists already; change it with `tacit connection update`")
         }
         Err(other) => return Err(other.into()),
     }
     app.store
-        .insert_admin_event(now, "connection_added", &open::actor(), name)
+        .insert_admin_event(now, "connection_added", &open::actor(), id.as_str())
         .await?;
-    show(app, &connection, false).await
+    show(app, connection, as_json).await
 }
 
 async fn update(
@@ -152,9 +212,17 @@ async fn update(
     name: &str,
     role: Option<RoleName>,
     change: &Change,
+    oidc: &oidc::Options,
     no_choice: bool,
 ) -> anyhow::Result<()> {
     let mut connection = find(app, name).await?;
+    let client = app.store.find_oidc_client(&connection.id).await?;
+    if client.is_some() && change.metadata.is_some() {
+        bail!("{name} speaks OpenID Connect: --metadata is SAML's");
+    }
+    if client.is_none() && !oidc.is_empty() {
+        bail!("{name} speaks SAML: add another connection with --protocol oidc");
+    }
     if let Some(role) = role {
         connection.role = role.role();
     }
@@ -164,6 +232,9 @@ async fn update(
     connection.okta_offers_choice =
         (connection.okta_offers_choice || change.okta_offers_choice) && !no_choice;
     connection.updated_at = app.now_ms().max(connection.updated_at + 1);
+    if let Some(mut client) = client {
+        oidc::update(app, &mut client, oidc, connection.updated_at).await?;
+    }
     app.store.update_connection(&connection).await?;
     app.store
         .insert_admin_event(
@@ -198,6 +269,7 @@ async fn show(app: &App, connection: &Connection, as_json: bool) -> anyhow::Resu
     if as_json {
         return open::print_json(&json!({
             "name": connection.id,
+            "protocol": "saml",
             "role": connection.role.code(),
             "okta_offers_choice": connection.okta_offers_choice,
             "issuer": issuer,
@@ -243,13 +315,15 @@ async fn show(app: &App, connection: &Connection, as_json: bool) -> anyhow::Resu
 
 async fn list(app: &App, as_json: bool) -> anyhow::Result<()> {
     for connection in app.store.list_connections().await? {
+        let is_oidc = app.store.find_oidc_client(&connection.id).await?.is_some();
+        let protocol = if is_oidc { "oidc" } else { "saml" };
         if as_json {
             open::print_json(&json!({
-                "name": connection.id, "role": connection.role.code(), "okta_offers_choice": connection.okta_offers_choice,
+                "name": connection.id, "protocol": protocol, "role": connection.role.code(), "okta_offers_choice": connection.okta_offers_choice,
                 "has_metadata": !connection.metadata.is_empty(),
             }))?;
         } else {
-            println!("{}  {}", connection.id, connection.role.code());
+            println!("{}  {protocol}  {}", connection.id, connection.role.code());
         }
     }
     Ok(())
@@ -269,7 +343,11 @@ async fn rotate(app: &App, connection: &Connection, promote: bool) -> anyhow::Re
         println!("{id} signs with the announced key from now on");
         return Ok(());
     }
-    let key = signing::generate(app, id, KeyStatus::Next, now)?;
+    let client = app.store.find_oidc_client(id).await?;
+    let key = match &client {
+        Some(client) => oidc::generate_key(app, client, KeyStatus::Next, now)?,
+        None => signing::generate(app, id, KeyStatus::Next, now)?,
+    };
     match app.store.announce_key(id, &key).await {
         Ok(()) => {}
         Err(StoreError::Conflict) => bail!(
@@ -280,6 +358,12 @@ async fn rotate(app: &App, connection: &Connection, promote: bool) -> anyhow::Re
     app.store
         .insert_admin_event(now, "key_announced", &open::actor(), id.as_str())
         .await?;
+    if client.is_some() {
+        println!(
+            "the next key is published; when its client has had time to read it (a day is plenty), run `tacit connection rotate {id} --promote`"
+        );
+        return Ok(());
+    }
     println!(
         "add this certificate in Okta, then run `tacit connection rotate {id} --promote`\n\n{}",
         pem(&key)

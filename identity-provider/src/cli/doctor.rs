@@ -1,6 +1,6 @@
 //! `tacit doctor`: tests every step that a sign-in needs, in its order, and names the failing one with its repair.
 
-use super::serve;
+use super::{oidc, serve};
 use crate::{
     app::App,
     clock::{Clock, DAY},
@@ -148,6 +148,12 @@ async fn examine(app: &App, findings: &mut Findings) -> anyhow::Result<()> {
     }
     for connection in &connections {
         let name = &connection.id;
+        if let Some(client) = app.store.find_oidc_client(name).await? {
+            for (step, finding) in oidc::examine(app, &client).await? {
+                findings.note(&format!("connection {name}: {step}"), finding);
+            }
+            continue;
+        }
         let metadata = match ServiceProvider::parse(connection.metadata.as_bytes()) {
             Ok(sp) if sp.authn_requests_signed() => Ok(sp.entity_id().to_owned()),
             Ok(_) => failed(

@@ -163,7 +163,8 @@ async fn score(
         &blockers,
         &norm,
         connection.okta_offers_choice,
-    );
+    )
+    .for_role(connection.role);
     let amr = silent_amr(claims.protection_class, connection.role);
     let scored = Scored {
         device: &device.id,
@@ -321,7 +322,8 @@ async fn without_answer(
         &[Reason::NoAgent],
         &norm,
         connection.okta_offers_choice,
-    );
+    )
+    .for_role(connection.role);
     Ok((
         judgement.outcome,
         judgement.factors,

@@ -10,7 +10,7 @@
 use crate::{
     app::App,
     clock::{MINUTE, Millis},
-    domain::{code::Purpose, enrolment, user::UserId},
+    domain::{code::Purpose, enrolment, oidc::OidcEcho, user::UserId},
     keys,
     store::{Store, StoreError, decision::Decision},
 };
@@ -31,7 +31,7 @@ pub struct Challenge {
     pub id: ChallengeId,
     /// Through which connection it came.
     pub connection: ConnectionId,
-    /// What the Response has to repeat.
+    /// What the answer to its request has to repeat.
     pub request: Echo,
     /// Digest of connection and request id.
     pub req: Digest,
@@ -79,9 +79,29 @@ pub struct Challenge {
     pub decided_at: Millis,
 }
 
-/// What a Response has to repeat of its request.
+/// What an answer has to repeat of its request. The standards differ; the challenge does not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Echo {
+#[serde(untagged)]
+pub enum Echo {
+    /// Of an AuthnRequest.
+    Saml(SamlEcho),
+    /// Of an OpenID authorization request.
+    Oidc(Box<OidcEcho>),
+}
+
+impl Echo {
+    /// What names the request: two requests of a connection with the same name are the same request.
+    pub fn id(&self) -> &str {
+        match self {
+            Self::Saml(echo) => &echo.id,
+            Self::Oidc(echo) => &echo.request_id,
+        }
+    }
+}
+
+/// What a SAML Response has to repeat of its request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SamlEcho {
     /// `ID` of the request.
     pub id: String,
     /// Where the Response goes; one of the metadata's.

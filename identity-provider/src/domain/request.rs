@@ -1,11 +1,11 @@
-//! From a verified AuthnRequest to a challenge, for the browser that brought it.
+//! From a verified request, of whatever standard, to a challenge, for the browser that brought it.
 
 use crate::{
     app::App,
     clock::Millis,
     domain::{
         answer,
-        challenge::{Challenge, Echo, LIFETIME, State},
+        challenge::{Challenge, Echo, LIFETIME, SamlEcho, State},
         connection::Connection,
     },
     keys, random,
@@ -31,6 +31,32 @@ pub struct Visitor<'a> {
     pub agent: String,
 }
 
+/// A verified request: who is asked for, and what the answer has to repeat.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// The person; none if the request names nobody that can be a person's name.
+    pub subject: Option<UserName>,
+    /// The application, as far as the sender said.
+    pub application: String,
+    /// For the answer; its id names the request.
+    pub echo: Echo,
+}
+
+impl Asked {
+    /// What a verified AuthnRequest asks. One that forbids us to show anything asks nothing that can be answered.
+    pub fn of_saml(request: &AuthnRequest) -> Self {
+        let subject = request
+            .subject()
+            .filter(|_| !request.is_passive())
+            .and_then(|s| UserName::new(s.value.as_str()).ok());
+        Self {
+            subject,
+            application: application_of(request.application_context()),
+            echo: Echo::Saml(echo_of(request)),
+        }
+    }
+}
+
 /// What became of a request.
 #[derive(Debug, Clone)]
 pub enum Received {
@@ -46,14 +72,11 @@ pub enum Received {
 pub async fn receive(
     app: &App,
     connection: &Connection,
-    request: &AuthnRequest,
+    asked: Asked,
     visitor: &Visitor<'_>,
     now: Millis,
 ) -> Result<Received, StoreError> {
-    let subject = request
-        .subject()
-        .and_then(|s| UserName::new(s.value.as_str()).ok());
-    let (Some(subject), false) = (subject, request.is_passive()) else {
+    let Some(subject) = asked.subject else {
         return Ok(Received::Refused(Reason::Malformed));
     };
     let cookie = match visitor.cookie.filter(|c| is_cookie(c)) {
@@ -65,8 +88,8 @@ pub async fn receive(
         // Invariant: 16 bytes as base64url are within what an id may be.
         id: ChallengeId::new(random::token::<16>()).expect("a token is a challenge id"),
         connection: connection.id.clone(),
-        request: echo_of(request),
-        req: req(&connection.id, request.id()),
+        req: req(&connection.id, asked.echo.id()),
+        request: asked.echo,
         subject,
         user: user.map(|u| u.id),
         browser: keys::hash(cookie.as_bytes()),
@@ -87,7 +110,7 @@ pub async fn receive(
             .filter(|c| !c.is_control())
             .take(200)
             .collect(),
-        application: application_of(request),
+        application: asked.application,
         candidate: None,
         answered_by: None,
         created_at: now,
@@ -97,20 +120,15 @@ pub async fn receive(
     challenge.allowed_factors = answer::first_factors(app, &challenge, connection, now).await?;
     match app.store.insert_challenge(&challenge).await {
         Ok(()) => Ok(Received::Here(Box::new(challenge), cookie)),
-        Err(StoreError::Conflict) => resume(app, &connection.id, request, cookie).await,
+        Err(StoreError::Conflict) => resume(app, &challenge, cookie).await,
         Err(other) => Err(other),
     }
 }
 
-async fn resume(
-    app: &App,
-    connection: &ConnectionId,
-    request: &AuthnRequest,
-    cookie: String,
-) -> Result<Received, StoreError> {
+async fn resume(app: &App, asked: &Challenge, cookie: String) -> Result<Received, StoreError> {
     let known = app
         .store
-        .find_challenge_of_request(connection, request.id())
+        .find_challenge_of_request(&asked.connection, asked.request.id())
         .await?;
     Ok(match known.map(Box::new) {
         None => Received::Refused(Reason::Replayed),
@@ -124,8 +142,8 @@ pub fn req(connection: &ConnectionId, request_id: &str) -> Digest {
     standards::jose::digest(format!("{connection}\n{request_id}").as_bytes())
 }
 
-fn echo_of(request: &AuthnRequest) -> Echo {
-    Echo {
+fn echo_of(request: &AuthnRequest) -> SamlEcho {
+    SamlEcho {
         id: request.id().into(),
         acs: request.acs().into(),
         audience: request.issuer().into(),
@@ -139,10 +157,11 @@ fn echo_of(request: &AuthnRequest) -> Echo {
     }
 }
 
-fn application_of(request: &AuthnRequest) -> String {
-    let context = request.application_context().iter();
+/// The name that Okta gives the application, in either standard.
+pub fn application_of(context: &[(String, String)]) -> String {
     let name = context
-        .filter(|(name, _)| name == "OktaAppName")
+        .iter()
+        .filter(|(name, _)| name == "OktaAppName" || name == "app_name")
         .map(|(_, value)| value.as_str())
         .next();
     name.unwrap_or_default()

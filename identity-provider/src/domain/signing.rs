@@ -1,4 +1,5 @@
-//! Making a connection's signing key: RSA, because Okta demands it, with a certificate that only carries the public key.
+//! Making a connection's signing key: RSA, because Okta demands it of SAML and expects it of ID tokens, or P-256 for ES256;
+//! with a certificate that only carries the public key.
 
 use crate::{
     app::App,
@@ -10,7 +11,10 @@ use aws_lc_rs::{
     encoding::{AsDer, Pkcs8V1Der},
     rsa::{KeyPair, KeySize},
 };
-use rcgen::{CertificateParams, DistinguishedName, DnType, PKCS_RSA_SHA256};
+use rcgen::{
+    CertificateParams, DistinguishedName, DnType, PKCS_ECDSA_P256_SHA256, PKCS_RSA_SHA256,
+    SignatureAlgorithm,
+};
 use wire::id::ConnectionId;
 use zeroize::Zeroizing;
 
@@ -38,12 +42,41 @@ pub fn generate(
     let pair = KeyPair::generate(KeySize::Rsa2048).map_err(|_| SigningKeyError::Key)?;
     let pkcs8: Pkcs8V1Der<'_> = pair.as_der().map_err(|_| SigningKeyError::Key)?;
     let pkcs8 = Zeroizing::new(pkcs8.as_ref().to_vec());
-    let certificate = certificate(app, connection, &pkcs8, now)?;
+    sealed(app, connection, status, &pkcs8, &PKCS_RSA_SHA256, now)
+}
+
+/// A new P-256 key for `connection`, sealed under the master key: for ID tokens by ES256.
+pub fn generate_elliptic(
+    app: &App,
+    connection: &ConnectionId,
+    status: KeyStatus,
+    now: Millis,
+) -> Result<SigningKey, SigningKeyError> {
+    let pair = rcgen::KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
+    let pkcs8 = Zeroizing::new(pair.serialize_der());
+    sealed(
+        app,
+        connection,
+        status,
+        &pkcs8,
+        &PKCS_ECDSA_P256_SHA256,
+        now,
+    )
+}
+
+fn sealed(
+    app: &App,
+    connection: &ConnectionId,
+    status: KeyStatus,
+    pkcs8: &[u8],
+    algorithm: &'static SignatureAlgorithm,
+    now: Millis,
+) -> Result<SigningKey, SigningKeyError> {
     Ok(SigningKey {
         id: random::id(now),
         status,
-        certificate,
-        sealed_key: app.master.seal(&key_context(connection.as_str()), &pkcs8),
+        certificate: certificate(app, connection, pkcs8, algorithm, now)?,
+        sealed_key: app.master.seal(&key_context(connection.as_str()), pkcs8),
         created_at: now,
     })
 }
@@ -57,10 +90,11 @@ fn certificate(
     app: &App,
     connection: &ConnectionId,
     pkcs8: &[u8],
+    algorithm: &'static SignatureAlgorithm,
     now: Millis,
 ) -> Result<Vec<u8>, SigningKeyError> {
     let der = rustls::pki_types::PrivatePkcs8KeyDer::from(pkcs8);
-    let key = rcgen::KeyPair::from_pkcs8_der_and_sign_algo(&der, &PKCS_RSA_SHA256)?;
+    let key = rcgen::KeyPair::from_pkcs8_der_and_sign_algo(&der, algorithm)?;
     let host = app.settings.origin.as_str().trim_start_matches("https://");
     let mut name = DistinguishedName::new();
     name.push(

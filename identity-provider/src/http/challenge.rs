@@ -1,4 +1,4 @@
-//! `/challenge/{id}`: its page, the long poll for its outcome, and the way on to Okta.
+//! `/challenge/{id}`: its page, the long poll for its outcome, and the way on to whoever asked.
 //!
 //! The outcome is held until something is decided or the policy's patience is over, and answered at once when the
 //! challenge is past waiting; the page then asks again now and then, because a late answer still counts.
@@ -7,28 +7,33 @@ use super::{
     Arrived, ClientAddress, Failed, browser_cookie, challenge_page,
     fallback::page::{ChallengeView, CompleteView, OpenedElsewhereView, application_of},
     is_same_origin, notice,
+    oidc::{self, OidcError},
     saml::{self, Form, SamlError},
-    shell,
+    set_browser_cookie, shell,
 };
 use crate::{
     app::App,
     clock::Millis,
     domain::{
         answer,
-        challenge::{Challenge, State as ChallengeState},
-        request,
+        challenge::{Challenge, Echo, State as ChallengeState},
+        connection::Connection,
+        request::{self, Asked, Received, Visitor},
     },
     store::StoreError,
 };
 use axum::{
     Json, Router,
     extract::{Path, State},
-    http::{HeaderMap, StatusCode},
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Redirect, Response},
     routing::get,
 };
 use serde::Serialize;
-use std::time::{Duration, Instant};
+use std::{
+    net::IpAddr,
+    time::{Duration, Instant},
+};
 use wire::{id::ChallengeId, reason::Reason};
 
 /// Another process may have moved the challenge: look so often.
@@ -43,6 +48,80 @@ pub fn routes() -> Router<App> {
         .route("/challenge/{id}", get(page))
         .route("/challenge/{id}/outcome", get(outcome))
         .route("/challenge/{id}/complete", get(complete))
+}
+
+/// Who brought a request, and when.
+#[derive(Debug, Clone, Copy)]
+pub struct Sender<'a> {
+    /// Of the request.
+    pub headers: &'a HeaderMap,
+    /// The address.
+    pub from: IpAddr,
+    /// By our clock.
+    pub now: Millis,
+}
+
+/// Begins the ceremony of a verified request, whatever standard it came by: the browser goes to the page of its challenge,
+/// or is told that the sign-in was opened elsewhere. `Err` is why the request cannot be answered.
+pub async fn begin(
+    app: &App,
+    connection: &Connection,
+    asked: Asked,
+    sender: &Sender<'_>,
+) -> Result<Result<Response, Reason>, Failed> {
+    let agent = sender.headers.get(header::USER_AGENT);
+    let visitor = Visitor {
+        cookie: browser_cookie(sender.headers),
+        place: sender.from.to_string(),
+        agent: agent
+            .and_then(|v| v.to_str().ok())
+            .unwrap_or_default()
+            .into(),
+    };
+    let received = request::receive(app, connection, asked, &visitor, sender.now).await?;
+    Ok(match received {
+        Received::Here(challenge, cookie) => {
+            let mut response =
+                Redirect::to(&format!("/challenge/{}", challenge.id)).into_response();
+            set_browser_cookie(&cookie, &mut response);
+            Ok(response)
+        }
+        Received::Elsewhere(challenge) => {
+            request::note_elsewhere(app, &challenge, &visitor.place, sender.now).await?;
+            let page = OpenedElsewhereView::of(&challenge, sender.now).html();
+            let page = page.map_err(|_| StoreError::Corrupt("page"))?;
+            let response = (StatusCode::FORBIDDEN, page).into_response();
+            Ok(challenge_page(&challenge, response))
+        }
+        Received::Refused(reason) => Err(reason),
+    })
+}
+
+/// The way on from a decided challenge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Onward {
+    /// A form that the browser posts.
+    Form(Form),
+    /// A URL that the browser goes to.
+    Location(String),
+}
+
+/// Why there is no way on.
+#[derive(Debug, thiserror::Error)]
+pub enum OnwardError {
+    /// Of a SAML request.
+    #[error(transparent)]
+    Saml(#[from] SamlError),
+    /// Of an OpenID request.
+    #[error(transparent)]
+    Oidc(#[from] OidcError),
+}
+
+async fn onward(app: &App, challenge: &Challenge, now: Millis) -> Result<Onward, OnwardError> {
+    Ok(match &challenge.request {
+        Echo::Saml(_) => Onward::Form(saml::respond(app, challenge, now).await?),
+        Echo::Oidc(echo) => oidc::respond(app, challenge, echo, now).await?,
+    })
 }
 
 async fn find(app: &App, id: &str) -> Result<Option<Challenge>, StoreError> {
@@ -86,6 +165,8 @@ struct Outcome {
     factors: Vec<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     form: Option<Form>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    location: Option<String>,
 }
 
 async fn outcome(
@@ -145,11 +226,12 @@ async fn told(app: &App, challenge: Challenge) -> Result<Response, Failed> {
     if challenge.is_expired(now) {
         return Ok(Json(said("expired", vec![Reason::ChallengeExpired])).into_response());
     }
-    let form = match challenge.state {
-        ChallengeState::Waiting | ChallengeState::StepUp => None,
+    let (form, location) = match challenge.state {
+        ChallengeState::Waiting | ChallengeState::StepUp => (None, None),
         ChallengeState::Allowed | ChallengeState::Declined => {
-            match saml::respond(app, &challenge, now).await {
-                Ok(form) => Some(form),
+            match onward(app, &challenge, now).await {
+                Ok(Onward::Form(form)) => (Some(form), None),
+                Ok(Onward::Location(location)) => (None, Some(location)),
                 Err(error) => return Ok(unanswered(&challenge, error)),
             }
         }
@@ -161,6 +243,7 @@ async fn told(app: &App, challenge: Challenge) -> Result<Response, Failed> {
         reasons: challenge.reasons,
         factors,
         form,
+        location,
     })
     .into_response())
 }
@@ -171,6 +254,7 @@ fn said(state: &'static str, reasons: Vec<Reason>) -> Outcome {
         reasons,
         factors: Vec::new(),
         form: None,
+        location: None,
     }
 }
 
@@ -191,8 +275,9 @@ async fn complete(
     if !challenge.is_browser(browser_cookie(&headers)) || challenge.is_expired(now) || !open {
         return Ok(Redirect::to(&format!("/challenge/{}", challenge.id)).into_response());
     }
-    let form = match saml::respond(&app, &challenge, now).await {
-        Ok(form) => form,
+    let form = match onward(&app, &challenge, now).await {
+        Ok(Onward::Form(form)) => form,
+        Ok(Onward::Location(location)) => return Ok(Redirect::to(&location).into_response()),
         Err(error) => return Ok(unanswered(&challenge, error)),
     };
     let view = CompleteView {
@@ -209,8 +294,8 @@ async fn complete(
     Ok(challenge_page(&challenge, html.into_response()))
 }
 
-fn unanswered(challenge: &Challenge, error: SamlError) -> Response {
-    tracing::error!(challenge = %challenge.id, %error, "no Response could be made");
+fn unanswered(challenge: &Challenge, error: OnwardError) -> Response {
+    tracing::error!(challenge = %challenge.id, %error, "no answer could be made");
     notice(
         StatusCode::INTERNAL_SERVER_ERROR,
         "That did not work",

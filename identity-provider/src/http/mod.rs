@@ -5,6 +5,7 @@ pub mod challenge;
 pub mod console;
 pub mod fallback;
 pub mod health;
+pub mod oidc;
 pub mod saml;
 mod shell;
 
@@ -35,6 +36,7 @@ pub fn router(app: App) -> Router {
     let routes = Router::new()
         .merge(health::routes())
         .merge(saml::routes())
+        .merge(oidc::routes())
         .merge(challenge::routes())
         .merge(agent::routes())
         .merge(fallback::routes())

@@ -119,7 +119,7 @@ impl Store {
         )
         .bind(c.id.as_str())
         .bind(c.connection.as_str())
-        .bind(&c.request.id)
+        .bind(c.request.id())
         .bind(json(&c.request))
         .bind(c.req.as_str())
         .bind(c.subject.as_str())

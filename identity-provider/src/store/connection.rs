@@ -45,6 +45,17 @@ impl Store {
     /// Adds a connection with its first signing key.
     pub async fn insert_connection(&self, connection: &Connection, key: &SigningKey) -> Result<()> {
         let mut write = self.write().await?;
+        Self::insert_connection_in(&mut write, connection, key).await?;
+        write.commit().await?;
+        Ok(())
+    }
+
+    /// As [`Self::insert_connection`], within a transaction.
+    pub(super) async fn insert_connection_in(
+        write: &mut super::Write<'_>,
+        connection: &Connection,
+        key: &SigningKey,
+    ) -> Result<()> {
         sqlx::query(
             "INSERT INTO connections (id, role, okta_offers_choice, metadata, created_at, updated_at) \
              VALUES ($1, $2, $3, $4, $5, $5)",
@@ -54,11 +65,9 @@ impl Store {
         .bind(i64::from(connection.okta_offers_choice))
         .bind(&connection.metadata)
         .bind(connection.updated_at)
-        .execute(&mut *write)
+        .execute(&mut **write)
         .await?;
-        insert_key(&mut write, &connection.id, key).await?;
-        write.commit().await?;
-        Ok(())
+        insert_key(write, &connection.id, key).await
     }
 
     /// Replaces what can change of a connection; `false` if there is none of this id.
@@ -143,8 +152,9 @@ impl Store {
         .fetch_optional(&mut *write)
         .await?;
         let Some(next) = next else { return Ok(false) };
-        sqlx::query("UPDATE signing_keys SET status = 'retired' WHERE connection_id = $1 AND status = 'current'")
+        sqlx::query("UPDATE signing_keys SET status = 'retired', retired_at = $2 WHERE connection_id = $1 AND status = 'current'")
             .bind(id.as_str())
+            .bind(now)
             .execute(&mut *write)
             .await?;
         sqlx::query("UPDATE signing_keys SET status = 'current' WHERE id = $1")

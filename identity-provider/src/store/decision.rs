@@ -58,7 +58,7 @@ impl Decision {
             at: now,
             challenge: challenge.id.to_string(),
             connection: challenge.connection.to_string(),
-            request_id: challenge.request.id.clone(),
+            request_id: challenge.request.id().to_owned(),
             user_id: challenge
                 .user
                 .as_ref()

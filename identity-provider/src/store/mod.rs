@@ -12,6 +12,7 @@ pub mod console;
 pub mod decision;
 pub mod device;
 pub mod factor;
+pub mod oidc;
 pub mod policy;
 pub mod replay;
 pub mod rollout;
@@ -118,6 +119,8 @@ impl Store {
             "DELETE FROM admin_sessions WHERE expires_at < $1",
             // Request ids stay known far beyond the time in which a request is fresh.
             "DELETE FROM challenges WHERE expires_at < $1 - 86400000",
+            "DELETE FROM oidc_codes WHERE expires_at < $1 - 86400000",
+            "DELETE FROM oidc_tokens WHERE expires_at < $1 - 86400000",
             "DELETE FROM factor_attempts WHERE created_at < $1 - 86400000",
             "DELETE FROM help_desk_codes WHERE expires_at < $1 - 86400000",
             "DELETE FROM attempts WHERE since < $1 - 86400000",

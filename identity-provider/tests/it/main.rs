@@ -16,6 +16,7 @@ mod attacks;
 mod console;
 mod enrolment;
 mod fallback;
+mod oidc;
 mod operations;
 mod program;
 mod requests;

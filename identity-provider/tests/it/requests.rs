@@ -15,7 +15,7 @@ use aws_lc_rs::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use tacit::{
     clock::{MINUTE, SECOND},
-    domain::connection::Role,
+    domain::{challenge::Echo, connection::Role},
     limits::Limits,
 };
 
@@ -54,7 +54,8 @@ on_both_databases! {
         let row = server.app.store.find_challenge_of_request(&acme(), "id1").await.unwrap().unwrap();
         let secret = browser.cookie().split_once('=').unwrap().1.to_owned();
         assert_ne!(row.browser, secret, "only the cookie's hash is stored");
-        assert_eq!((row.request.acs.as_str(), row.request.relay_state.as_deref()), (ACS, Some("relay/state")));
+        let Echo::Saml(echo) = &row.request else { panic!("{:?}", row.request) };
+        assert_eq!((echo.acs.as_str(), echo.relay_state.as_deref()), (ACS, Some("relay/state")));
     }
 
     async fn the_same_browser_resumes_and_another_is_told_that_it_was_opened_elsewhere(database: Database) {

@@ -80,7 +80,7 @@ on_both_databases! {
         assert_eq!(made.agent, "Chromium of the test");
         let again = Challenge { id: wire::id::ChallengeId::new("other").unwrap(), nonce: random::nonce(), ..made.clone() };
         assert!(matches!(store.insert_challenge(&again).await, Err(StoreError::Conflict)));
-        let found = store.find_challenge_of_request(&acme(), &made.request.id).await.unwrap().unwrap();
+        let found = store.find_challenge_of_request(&acme(), made.request.id()).await.unwrap().unwrap();
         assert_eq!(found, made);
         assert!(store.find_challenge_of_request(&acme(), "none").await.unwrap().is_none());
     }

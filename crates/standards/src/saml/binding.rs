@@ -138,7 +138,7 @@ impl<'a> Parameters<'a> {
 }
 
 /// `application/x-www-form-urlencoded`; `None` if a `%` is not followed by two hexadecimal digits.
-fn percent_decoded(raw: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn percent_decoded(raw: &[u8]) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(raw.len());
     let mut rest = raw.iter();
     while let Some(&c) = rest.next() {

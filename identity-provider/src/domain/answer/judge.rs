@@ -52,6 +52,27 @@ impl Judgement {
     }
 }
 
+impl Judgement {
+    /// Where we are the only factor, one that a look-alike page can relay is not enough.
+    pub fn for_role(mut self, role: Role) -> Self {
+        if role == Role::Sso {
+            self.factors.retain(|factor| factor.resists_an_impostor());
+            if self.factors.is_empty() {
+                self.factors = impostor_proof();
+            }
+        }
+        self
+    }
+}
+
+/// What there is when nothing else is left.
+fn impostor_proof() -> Vec<Factor> {
+    Factor::ALL
+        .into_iter()
+        .filter(|factor| factor.resists_an_impostor())
+        .collect()
+}
+
 /// What stands in the way of a silent answer whatever policy says.
 pub fn blockers(answer: &Answer, norm: &Norm, role: Role, now: Millis) -> Vec<Reason> {
     let mut found = Vec::new();
@@ -121,10 +142,7 @@ pub fn judge(
         factors.retain(|f| f.resists_an_impostor());
     }
     if factors.is_empty() {
-        factors = Factor::ALL
-            .into_iter()
-            .filter(|f| f.resists_an_impostor())
-            .collect();
+        factors = impostor_proof();
     }
     Judgement {
         outcome,

@@ -5,7 +5,7 @@ use crate::{
     app::App,
     clock::{MINUTE, Millis},
     domain::{
-        challenge::{Challenge, State},
+        challenge::{Challenge, Echo, State},
         connection::{Connection, KeyStatus},
         signing::key_context,
     },
@@ -49,6 +49,9 @@ pub enum SamlError {
     /// Not decided.
     #[error("the challenge is not decided")]
     Undecided,
+    /// Its request came by another standard.
+    #[error("the request did not come by SAML")]
+    Standard,
     /// The connection went away.
     #[error("the connection has no signing key")]
     NoKey,
@@ -68,6 +71,9 @@ pub async fn respond(app: &App, challenge: &Challenge, now: Millis) -> Result<Fo
     if !matches!(challenge.state, State::Allowed | State::Declined) {
         return Err(SamlError::Undecided);
     }
+    let Echo::Saml(echo) = &challenge.request else {
+        return Err(SamlError::Standard);
+    };
     let key = app.saml.signer(app, challenge).await?;
     let sign = |message: &[u8]| key.sign(message);
     let signing = Signing {
@@ -75,7 +81,6 @@ pub async fn respond(app: &App, challenge: &Challenge, now: Millis) -> Result<Fo
         sign: &sign,
     };
     let (issuer, id) = (issuer(app, &challenge.connection), name());
-    let echo = &challenge.request;
     let envelope = Envelope {
         id: &id,
         issue_instant_ms: now,

@@ -3,17 +3,18 @@
 use super::sso_url;
 use crate::{
     app::App,
-    domain::request::{self, Received, Visitor},
+    domain::request::Asked,
     http::{
-        Arrived, ClientAddress, Failed, browser_cookie, fallback::page::OpenedElsewhereView,
-        notice, set_browser_cookie, shell,
+        Arrived, ClientAddress, Failed,
+        challenge::{self, Sender},
+        notice, shell,
     },
 };
 use axum::{
     body::Bytes,
     extract::{Path, RawQuery, State},
-    http::{HeaderMap, StatusCode, header},
-    response::{IntoResponse, Redirect, Response},
+    http::{HeaderMap, StatusCode},
+    response::Response,
 };
 use standards::saml::authn_request::{AuthnRequestError, UnverifiedAuthnRequest, VerifyContext};
 use wire::id::ConnectionId;
@@ -28,13 +29,13 @@ pub async fn get(
 ) -> Result<Response, Failed> {
     let unverified =
         UnverifiedAuthnRequest::from_redirect_query(query.unwrap_or_default().as_bytes());
-    let asked = Asked {
+    let arriving = Arriving {
         app: &app,
         now,
         from,
         headers: &headers,
     };
-    asked.take(connection, unverified).await
+    arriving.take(connection, unverified).await
 }
 
 pub async fn post(
@@ -46,23 +47,23 @@ pub async fn post(
     body: Bytes,
 ) -> Result<Response, Failed> {
     let unverified = UnverifiedAuthnRequest::from_post_body(&body);
-    let asked = Asked {
+    let arriving = Arriving {
         app: &app,
         now,
         from,
         headers: &headers,
     };
-    asked.take(connection, unverified).await
+    arriving.take(connection, unverified).await
 }
 
-struct Asked<'a> {
+struct Arriving<'a> {
     app: &'a App,
     now: i64,
     from: std::net::IpAddr,
     headers: &'a HeaderMap,
 }
 
-impl Asked<'_> {
+impl Arriving<'_> {
     async fn take(
         &self,
         connection: String,
@@ -83,35 +84,16 @@ impl Asked<'_> {
             Ok(request) => request,
             Err(error) => return Ok(refused(&id, &error.to_string())),
         };
-        let agent = self
-            .headers
-            .get(header::USER_AGENT)
-            .and_then(|v| v.to_str().ok());
-        let visitor = Visitor {
-            cookie: browser_cookie(self.headers),
-            place: self.from.to_string(),
-            agent: agent.unwrap_or_default().into(),
+        let sender = Sender {
+            headers: self.headers,
+            from: self.from,
+            now: self.now,
         };
-        Ok(
-            match request::receive(self.app, &connection, &request, &visitor, self.now).await? {
-                Received::Here(challenge, cookie) => {
-                    let mut response =
-                        Redirect::to(&format!("/challenge/{}", challenge.id)).into_response();
-                    set_browser_cookie(&cookie, &mut response);
-                    response
-                }
-                Received::Elsewhere(challenge) => {
-                    request::note_elsewhere(self.app, &challenge, &visitor.place, self.now).await?;
-                    let page = OpenedElsewhereView::of(&challenge, self.now).html();
-                    let page = page.map_err(|_| crate::store::StoreError::Corrupt("page"))?;
-                    crate::http::challenge_page(
-                        &challenge,
-                        (StatusCode::FORBIDDEN, page).into_response(),
-                    )
-                }
-                Received::Refused(reason) => refused(&id, reason.words()),
-            },
-        )
+        let begun = challenge::begin(self.app, &connection, Asked::of_saml(&request), &sender);
+        Ok(match begun.await? {
+            Ok(response) => response,
+            Err(reason) => refused(&id, reason.words()),
+        })
     }
 }
 

@@ -3,6 +3,7 @@
 pub mod agent;
 pub mod browser;
 pub mod database;
+pub mod oidc;
 pub mod server;
 
 pub use agent::Agent;

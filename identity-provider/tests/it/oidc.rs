@@ -1,0 +1,5 @@
+//! The OpenID Provider: the same ceremony as SAML, and the attacks that `standards::oidc` lists.
+
+mod requests;
+mod sign_in;
+mod tokens;

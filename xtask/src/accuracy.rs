@@ -4,16 +4,21 @@
 //! in memory from the users that a protocol gives as background, never from the shipped model.
 
 pub mod corpus;
+mod phrase;
+mod pointer;
 mod protocol;
+mod typing;
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
+use protocol::Scores;
 use std::path::PathBuf;
 use std::time::Instant;
+pub use typing::typed;
 
 /// The protocols that run without being named.
-const DEFAULT: &str = "aalto-g5-w50,aalto-g5-w100,aalto-g5-w200,aalto-g10-w50,aalto-g10-w100,aalto-g10-w200,\
-    aalto-typenet-g5,monaco-g3-w100,social-w100,sapimouse-t15,sapimouse-t30,sapimouse-t60,fused-60s";
+const DEFAULT: &str = "cmu,aalto-g5-w50,aalto-g5-w100,aalto-g5-w200,aalto-g10-w50,aalto-g10-w100,aalto-g10-w200,\
+    aalto-typenet-g5,monaco-g3-w100,social-w100,sapimouse-t15,sapimouse-t30,sapimouse-t60,balabit,fused-60s";
 
 /// Runs the engine on a benchmark corpus and writes score files.
 #[derive(Debug, Parser)]
@@ -48,28 +53,48 @@ pub fn run(args: Args) -> Result<()> {
     std::fs::create_dir_all(&args.out)
         .with_context(|| format!("creating {}", args.out.display()))?;
     let mut parts = protocol::Parts::new(&args.background, &args.evaluate);
+    let mut left_out = Vec::new();
     for name in &args.protocols {
+        let missing = parts.missing(name);
+        if !missing.is_empty() {
+            let missing: Vec<String> = missing.iter().map(|p| p.display().to_string()).collect();
+            println!("{name}: left out, there is no {}", missing.join(", "));
+            left_out.push(name.as_str());
+            continue;
+        }
         let began = Instant::now();
         let scores = parts
             .run(name)
             .with_context(|| format!("protocol {name}"))?;
+        let (text, number) = csv(&scores);
         let file = args.out.join(format!("{name}.csv"));
-        let mut text = String::from("claimed,actual,window,score\n");
-        for claim in &scores {
-            use std::fmt::Write as _;
-            // Writing to a string cannot fail.
-            let _ = writeln!(
-                text,
-                "{},{},{},{:.6}",
-                claim.claimed, claim.actual, claim.window, claim.score
-            );
-        }
         std::fs::write(&file, text).with_context(|| format!("writing {}", file.display()))?;
         println!(
-            "{name}: {} scores, {:.1} s",
-            scores.len(),
+            "{name}: {number} scores, {:.1} s",
             began.elapsed().as_secs_f64()
         );
     }
+    if !left_out.is_empty() {
+        println!("no scores for: {}", left_out.join(", "));
+    }
     Ok(())
+}
+
+/// A score file and its number of rows.
+fn csv(scores: &Scores) -> (String, usize) {
+    let rows: Vec<String> = match scores {
+        Scores::Claims(claims) => claims
+            .iter()
+            .map(|c| format!("{},{},{},{:.6}\n", c.claimed, c.actual, c.window, c.score))
+            .collect(),
+        Scores::Sessions(sessions) => sessions
+            .iter()
+            .map(|(claimed, session, score)| format!("{claimed},{session},{score:.6}\n"))
+            .collect(),
+    };
+    let header = match scores {
+        Scores::Claims(_) => "claimed,actual,window,score\n",
+        Scores::Sessions(_) => "claimed,session,score\n",
+    };
+    (format!("{header}{}", rows.concat()), rows.len())
 }

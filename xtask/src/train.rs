@@ -4,9 +4,9 @@
 
 mod recordings;
 
-use crate::accuracy::corpus;
+use crate::accuracy::{corpus, typed};
 use anyhow::{Context, Result, ensure};
-use biometrics::train::{PointingModel, Row, TypingModel, actions, model_bytes, rows};
+use biometrics::train::{Evidence, PointingModel, Typed, TypingModel, actions, model_bytes};
 use clap::Parser;
 use std::path::PathBuf;
 
@@ -41,7 +41,7 @@ pub struct Args {
 /// Runs the command.
 pub fn run(args: Args) -> Result<()> {
     let typists = corpus::typing(&args.data, "monaco_free_text")?;
-    let movers = corpus::pointer(&args.data)?;
+    let movers = corpus::pointer(&args.data, "sapimouse")?;
     ensure!(
         TYPISTS
             .iter()
@@ -57,15 +57,10 @@ pub fn run(args: Args) -> Result<()> {
     if let Some(folder) = &args.recordings {
         recordings::write(&typists, &movers, folder)?;
     }
-    let typists: Vec<Vec<Vec<Row>>> = typists
+    let typists: Vec<Typed> = typists
         .iter()
         .filter(|(name, _)| !TYPISTS.contains(&name.as_str()))
-        .map(|(_, sessions)| {
-            sessions
-                .iter()
-                .map(|(_, keystrokes)| rows(keystrokes))
-                .collect()
-        })
+        .map(|(_, sessions)| typed(sessions, GALLERY))
         .collect();
     let session = |person: &corpus::Moved, name: &str| {
         actions(person.get(name).map_or(&[][..], Vec::as_slice))
@@ -80,7 +75,7 @@ pub fn run(args: Args) -> Result<()> {
         typists.len(),
         movers.len()
     );
-    let typing = TypingModel::train(&typists, GALLERY, TYPING_RIVALS);
+    let typing = TypingModel::train(&typists, &[], TYPING_RIVALS, Evidence::Timings);
     let pointing = PointingModel::train(&movers, POINTING_RIVALS);
     let bytes = model_bytes(VERSION, &typing, &pointing);
     ensure!(

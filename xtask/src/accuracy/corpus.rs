@@ -1,16 +1,20 @@
 //! Reads the corpus: xz-compressed CSV files of recorded typing and pointer movement.
 
-use anyhow::{Context, Result};
-use biometrics::train::{Keystroke, Sample, SampleKind};
+use anyhow::{Context, Result, bail};
+use biometrics::train::{Keystroke, Repetition, Sample, SampleKind, Time};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// One person's sessions by number, each in order of presses.
 pub type Typed = Vec<(u32, Vec<Keystroke>)>;
 /// One person's sessions by name, in file order.
 pub type Moved = BTreeMap<String, Vec<Sample>>;
+/// People with their sessions.
+pub type Moves = Vec<(String, Moved)>;
+/// People with their repetitions of one phrase, in order.
+pub type Repeated = Vec<(String, Vec<Repetition>)>;
 
 /// The development part is the one with the Balabit training sessions.
 pub fn is_development(part: &Path) -> bool {
@@ -51,40 +55,92 @@ pub fn typing(part: &Path, name: &str) -> Result<Vec<(String, Typed)>> {
         .collect())
 }
 
-/// The SapiMouse file: people in the order of their names as bytes.
-pub fn pointer(part: &Path) -> Result<Vec<(String, Moved)>> {
-    let mut people: BTreeMap<String, Moved> = BTreeMap::new();
-    lines(part, "sapimouse", |columns: &[&str]| {
+/// A pointer file: people in the order of their names as bytes. The wheel moves nothing: only its time counts.
+pub fn pointer(part: &Path, name: &str) -> Result<Moves> {
+    let mut people: BTreeMap<String, BTreeMap<String, (f64, Vec<Sample>)>> = BTreeMap::new();
+    lines(part, name, |columns: &[&str]| {
         let &[user, session, dt, event, x, y] = columns else {
             return None;
         };
-        let samples = people
+        let (clock, samples) = people
             .entry(user.to_owned())
             .or_default()
             .entry(session.to_owned())
             .or_default();
-        let before = samples.last().map_or(0.0, |sample: &Sample| sample.at);
+        *clock += dt.parse::<f64>().ok()?;
         let kind = match event.parse::<u32>().ok()? % 10 {
+            0 | 3 => SampleKind::Move,
             1 => SampleKind::Press,
             2 => SampleKind::Release,
-            _ => SampleKind::Move,
+            _ => return Some(()),
         };
         samples.push(Sample {
-            at: before + dt.parse::<f64>().ok()?,
+            at: *clock,
             x: x.parse().ok()?,
             y: y.parse().ok()?,
             kind,
         });
         Some(())
     })?;
-    Ok(people.into_iter().collect())
+    let sessions = |sessions: BTreeMap<String, (f64, Vec<Sample>)>| {
+        sessions
+            .into_iter()
+            .map(|(name, (_, samples))| (name, samples))
+            .collect()
+    };
+    Ok(people
+        .into_iter()
+        .map(|(user, s)| (user, sessions(s)))
+        .collect())
+}
+
+/// The fixed-text file: what its columns are, and everybody's repetitions in order of session and number, in ms.
+pub fn repeated(part: &Path, name: &str) -> Result<(Vec<Time>, Repeated)> {
+    /// Session, number within it, times.
+    type Numbered = (u32, u32, Repetition);
+    let kinds = header(part, name)?
+        .split(',')
+        .skip(3)
+        .map(|column| match column.split('.').next() {
+            Some("H") => Ok(Time::Hold),
+            Some("DD") => Ok(Time::Press),
+            Some("UD") => Ok(Time::Gap),
+            _ => bail!("{name}: unknown column {column:?}"),
+        })
+        .collect::<Result<Vec<Time>>>()?;
+    let mut people: BTreeMap<String, Vec<Numbered>> = BTreeMap::new();
+    lines(part, name, |columns: &[&str]| {
+        let [user, session, number, times @ ..] = columns else {
+            return None;
+        };
+        if times.len() != kinds.len() {
+            return None;
+        }
+        // The file counts tenths of a millisecond.
+        let times: Option<Repetition> = times
+            .iter()
+            .map(|t| Some(t.parse::<f64>().ok()? / 10.0))
+            .collect();
+        let row = (session.parse().ok()?, number.parse().ok()?, times?);
+        people.entry((*user).to_owned()).or_default().push(row);
+        Some(())
+    })?;
+    let in_order = |mut rows: Vec<Numbered>| {
+        rows.sort_by_key(|(session, number, _)| (*session, *number));
+        rows.into_iter().map(|(.., times)| times).collect()
+    };
+    Ok((
+        kinds,
+        people
+            .into_iter()
+            .map(|(user, rows)| (user, in_order(rows)))
+            .collect(),
+    ))
 }
 
 /// Hands the columns of every line after the header to `take`, which answers `None` to a line that it cannot read.
 fn lines(part: &Path, name: &str, mut take: impl FnMut(&[&str]) -> Option<()>) -> Result<()> {
-    let path = part.join(format!("{name}.csv.xz"));
-    let file = File::open(&path).with_context(|| format!("opening {}", path.display()))?;
-    let reader = BufReader::new(lzma_rust2::XzReader::new(BufReader::new(file), false));
+    let (path, reader) = open(part, name)?;
     for (number, line) in reader.lines().enumerate().skip(1) {
         let line = line.with_context(|| format!("reading {}", path.display()))?;
         let columns: Vec<&str> = line.split(',').collect();
@@ -97,6 +153,21 @@ fn lines(part: &Path, name: &str, mut take: impl FnMut(&[&str]) -> Option<()>) -
         })?;
     }
     Ok(())
+}
+
+fn header(part: &Path, name: &str) -> Result<String> {
+    let (path, reader) = open(part, name)?;
+    let first = reader.lines().next();
+    first
+        .with_context(|| format!("{} is empty", path.display()))?
+        .with_context(|| format!("reading {}", path.display()))
+}
+
+fn open(part: &Path, name: &str) -> Result<(PathBuf, impl BufRead)> {
+    let path = part.join(format!("{name}.csv.xz"));
+    let file = File::open(&path).with_context(|| format!("opening {}", path.display()))?;
+    let reader = BufReader::new(lzma_rust2::XzReader::new(BufReader::new(file), false));
+    Ok((path, reader))
 }
 
 /// The legacy key code of a key name; Aalto has the codes themselves, Monaco and social have names.

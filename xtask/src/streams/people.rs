@@ -3,10 +3,13 @@
 //! A person is one Monaco typist and one SapiMouse user; the pair is not one person in reality. People are judged by a
 //! background model that never saw them: there is one per fold, and only people of one fold play strangers to each other.
 
-use crate::accuracy::corpus::{self, Moved};
+use crate::accuracy::{
+    self,
+    corpus::{self, Moved},
+};
 use anyhow::{Context, Result};
 use biometrics::train::{
-    Keystroke, PointingModel, Sample, SampleKind, TypingModel, actions, model_bytes, rows,
+    Evidence, Keystroke, PointingModel, Sample, SampleKind, TypingModel, actions, model_bytes,
 };
 use biometrics::{Engine, Event, EventKind, Model};
 use std::path::Path;
@@ -82,10 +85,10 @@ pub fn at(event: Event, at: f64) -> Event {
 /// All people of the development part, each with a template learned over four days.
 pub fn load(data: &Path) -> Result<Vec<Person>> {
     let typists = corpus::typing(data, "monaco_free_text")?;
-    let movers = corpus::pointer(data)?;
-    let typed: Vec<Vec<Vec<_>>> = typists
+    let movers = corpus::pointer(data, "sapimouse")?;
+    let typed: Vec<_> = typists
         .iter()
-        .map(|(_, sessions)| sessions.iter().map(|(_, k)| rows(k)).collect())
+        .map(|(_, sessions)| accuracy::typed(sessions, GALLERY))
         .collect();
     let session =
         |person: &Moved, name: &str| actions(person.get(name).map_or(&[][..], Vec::as_slice));
@@ -104,7 +107,7 @@ pub fn load(data: &Path) -> Result<Vec<Person>> {
             .filter(|&i| !is_held(i))
             .map(|i| moved[i].clone())
             .collect();
-        let typing = TypingModel::train(&typed, GALLERY, RIVALS);
+        let typing = TypingModel::train(&typed, &[], RIVALS, Evidence::Timings);
         let pointing = PointingModel::train(&moved, RIVALS);
         let bytes = model_bytes(1, &typing, &pointing);
         for i in (0..typists.len()).filter(|&i| is_held(i)) {

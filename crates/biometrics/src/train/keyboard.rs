@@ -1,10 +1,13 @@
 //! The keyboard's background from recorded typing.
 
-use super::calibrate::{Claim, fit};
+use super::calibrate::{Claim, fit, slopes};
+use super::logistic::Fusion;
+use super::population::population;
+use super::tables::{ALL, TABLES, places, ratios, shares};
 use crate::calibration::Calibration;
 use crate::keyboard::{
-    Cohort, FEATURES, KINDS, KeyEvidence, KeyModel, KeyNorm, Population, Stroke, Timing, Typing,
-    class_of, kind_of, timings_of,
+    Cohort, FEATURES, KINDS, KeyModel, KeyNorm, Population, Stroke, Timing, Typing, class_of,
+    timings_of,
 };
 
 /// Keystrokes per calibrated amount of evidence.
@@ -16,10 +19,24 @@ const WINDOWS: usize = 24;
 /// From so many people in a fold on, fewer windows of each suffice.
 const MANY: usize = 60;
 const FEW_WINDOWS: usize = 3;
-/// Which of the amounts the weights of the kinds are learned on, and the ridge that draws them together.
+/// From so many people on, only they calibrate, not those of other recordings.
+const ENOUGH: usize = 10;
+/// Which of the amounts the weights of the kinds are learned on, and the ridges that draw them together.
 const WEIGHED_BY: usize = 2;
 const RIDGE: f64 = 0.3;
+const RIDGE_OF_ALL: f64 = 1e-3;
 const OTHERS: usize = 40;
+/// Kinds of evidence: timings, then tables.
+const SCORES: usize = KINDS + TABLES;
+
+/// What is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Evidence {
+    /// What the engine compares: four kinds of timing.
+    Timings,
+    /// Also tables of how timings go together; they need hundreds of people to weigh them.
+    Tables,
+}
 
 /// One recorded keystroke.
 #[derive(Debug, Clone, Copy)]
@@ -34,7 +51,7 @@ pub struct Keystroke {
 
 /// The timings of one keystroke: hold, and three of the pair that it ends.
 #[derive(Debug, Clone, Copy)]
-pub struct Row([Option<Timing>; KINDS]);
+pub struct Row(pub(crate) [Option<Timing>; KINDS]);
 
 impl Row {
     /// Without what reaches back to the keystroke before.
@@ -42,8 +59,27 @@ impl Row {
         Row([self.0[0], None, None, None])
     }
 
-    fn timings(&self) -> impl Iterator<Item = Timing> {
+    pub(crate) fn timings(&self) -> impl Iterator<Item = Timing> {
         self.0.into_iter().flatten()
+    }
+}
+
+/// One person of the background: sessions, and how many of them a rival is enrolled on.
+#[derive(Debug, Clone)]
+pub struct Typed {
+    /// The timings of each session.
+    pub sessions: Vec<Vec<Row>>,
+    /// Sessions to enrol on; the rest is judged.
+    pub gallery: usize,
+}
+
+impl Typed {
+    fn enrolled(&self) -> Vec<Row> {
+        self.sessions[..self.gallery.min(self.sessions.len())].concat()
+    }
+
+    fn rest(&self) -> Vec<Row> {
+        self.sessions[self.gallery.min(self.sessions.len())..].concat()
     }
 }
 
@@ -76,107 +112,153 @@ pub struct TypingModel {
     /// What the rivals typed, and how often anybody typed each feature: for the model file.
     pub(crate) rivals: Vec<KeyNorm>,
     pub(crate) seen: Vec<u32>,
+    evidence: Evidence,
+    weight: [f32; SCORES],
+    /// Everybody's tables, and those of the rivals: place by place, all rivals of a place together.
+    share: Vec<f32>,
+    rival_ratios: Vec<f32>,
 }
 
 /// One person's adapted model.
 #[derive(Debug, Clone)]
-pub struct Typist(KeyModel);
+pub struct Typist {
+    model: KeyModel,
+    /// Logarithms of ratios per place of the tables; empty where they are not compared.
+    ratios: Vec<f32>,
+}
 
-/// One window against several people: mean contributions per kind of timing, of the rivals and of each claim.
+/// One window against several people: mean contributions per kind of evidence, of the rivals and of each claim.
 struct Trial {
-    rivals: Vec<[f32; KINDS]>,
-    claims: Vec<([f32; KINDS], bool)>,
+    rivals: Vec<[f32; SCORES]>,
+    claims: Vec<([f32; SCORES], bool)>,
+}
+
+/// What is observed in a window.
+struct Observed {
+    /// Each timing with its distance from everybody's.
+    timings: Vec<(Timing, f32)>,
+    /// Table and place.
+    places: Vec<(usize, usize)>,
+    /// Observations per kind of evidence.
+    number: [f32; SCORES],
 }
 
 impl TypingModel {
-    /// From people, each a list of sessions. Rivals are the first `cohort` people, enrolled on their first `gallery`
-    /// sessions; weights and calibration come from folds of people who are left out.
-    pub fn train(people: &[Vec<Vec<Row>>], gallery: usize, cohort: usize) -> TypingModel {
-        let mut model = uncalibrated(people, gallery, cohort);
+    /// From people, and from others who widen what is known about everybody. Rivals are the first `cohort` of all;
+    /// weights and calibration come from folds of people who are left out, and of the others where people are few.
+    pub fn train(
+        people: &[Typed],
+        others: &[Typed],
+        cohort: usize,
+        evidence: Evidence,
+    ) -> TypingModel {
+        let everyone: Vec<&Typed> = people.iter().chain(others).collect();
+        let calibrating = if people.len() < ENOUGH {
+            everyone.len()
+        } else {
+            people.len()
+        };
+        let mut model = uncalibrated(&everyone, cohort, evidence);
         let mut trials: Vec<Vec<Trial>> = AMOUNTS.iter().map(|_| Vec::new()).collect();
         for fold in 0..FOLDS {
-            let is_held = |i: &usize| i % FOLDS == fold;
-            let pick = |held: bool| (0..people.len()).filter(move |i| is_held(i) == held);
-            let held: Vec<&Vec<Vec<Row>>> = pick(true).map(|i| &people[i]).collect();
-            let rest: Vec<Vec<Vec<Row>>> = pick(false).map(|i| people[i].clone()).collect();
-            uncalibrated(&rest, gallery, cohort).trials(&held, gallery, &mut trials);
+            let is_held = |i: usize| i < calibrating && i % FOLDS == fold;
+            let pick = |held: bool| {
+                let all = everyone.iter().enumerate();
+                let chosen = all.filter(|(i, _)| is_held(*i) == held);
+                chosen.map(|(_, person)| *person).collect::<Vec<&Typed>>()
+            };
+            let (held, rest) = (pick(true), pick(false));
+            if !held.is_empty() && !rest.is_empty() {
+                uncalibrated(&rest, cohort, evidence).trials(&held, &mut trials);
+            }
         }
-        let typing = &mut model.typing;
-        typing.weight = weights(&trials[WEIGHED_BY], people.len());
+        model.weight = weights(&trials[WEIGHED_BY], calibrating, evidence);
+        model.typing.weight.copy_from_slice(&model.weight[..KINDS]);
         let knots = AMOUNTS
             .iter()
             .zip(&trials)
             .filter_map(|(&amount, trials)| {
-                let claims: Vec<Claim> = trials
-                    .iter()
-                    .flat_map(|trial| trial.normalised(typing))
-                    .collect();
-                fit(&claims, amount as f32)
+                let scored = trials.iter().flat_map(|trial| model.claims(trial));
+                fit(&scored.collect::<Vec<Claim>>(), amount as f32)
             })
             .collect();
-        typing.calibration = Calibration { knots };
+        model.typing.calibration = Calibration { knots };
         model
     }
 
     /// A person's model from their rows.
     pub fn enrol(&self, rows: &[Row]) -> Typist {
-        Typist(norm_of(&self.typing.population, rows).adapt(&self.typing.population))
+        let population = &self.typing.population;
+        let ratios = match self.evidence {
+            Evidence::Timings => Vec::new(),
+            Evidence::Tables => ratios(&counts_of(population, rows), &self.share),
+        };
+        Typist {
+            model: norm_of(population, rows).adapt(population),
+            ratios,
+        }
     }
 
     /// Calibrated log-likelihood ratios of one window for several people, without the engine's bound.
     pub fn llr(&self, window: &[Row], typists: &[&Typist]) -> Vec<f64> {
-        let claims = typists
-            .iter()
-            .map(|typist| (*typist, false))
-            .collect::<Vec<_>>();
-        self.trial(window, &claims)
-            .normalised(&self.typing)
+        let claims: Vec<(&Typist, bool)> = typists.iter().map(|typist| (*typist, false)).collect();
+        let trial = self.trial(window, &claims);
+        self.claims(&trial)
             .map(|claim| {
-                self.typing
-                    .calibration
-                    .unbounded(f64::from(claim.score), window.len() as f64)
+                let calibration = &self.typing.calibration;
+                calibration.unbounded(f64::from(claim.score), window.len() as f64)
             })
             .collect()
     }
 
-    fn trial(&self, window: &[Row], claims: &[(&Typist, bool)]) -> Trial {
-        let mut number = [0.0; KINDS];
-        let mut timings: Vec<(Timing, f32)> = Vec::with_capacity(window.len() * KINDS);
-        for timing in window.iter().flat_map(Row::timings) {
-            number[usize::from(timing.kind)] += 1.0;
-            timings.push((timing, self.typing.population.distance(timing)));
-        }
-        let means = |model: &KeyModel| {
-            let mut evidence = KeyEvidence::default();
-            for &(timing, anyone) in &timings {
-                evidence.sum[usize::from(timing.kind)] += model.ratio(timing, anyone);
-            }
-            evidence.means(&number)
+    fn observe(&self, window: &[Row]) -> Observed {
+        let population = &self.typing.population;
+        let mut observed = Observed {
+            timings: Vec::with_capacity(window.len() * KINDS),
+            places: Vec::new(),
+            number: [0.0; SCORES],
         };
-        let mut rivals = vec![KeyEvidence::default(); self.typing.cohort.len()];
-        for &(timing, anyone) in &timings {
-            for (rival, entry) in rivals.iter_mut().zip(self.typing.cohort.of(timing)) {
-                rival.sum[usize::from(timing.kind)] += entry.ratio(timing.value, anyone);
+        for timing in window.iter().flat_map(Row::timings) {
+            observed.number[usize::from(timing.kind)] += 1.0;
+            observed.timings.push((timing, population.distance(timing)));
+        }
+        if self.evidence == Evidence::Tables {
+            each_place(population, window, |table, place| {
+                observed.number[KINDS + table] += 1.0;
+                observed.places.push((table, place));
+            });
+        }
+        observed
+    }
+
+    fn trial(&self, window: &[Row], claims: &[(&Typist, bool)]) -> Trial {
+        let observed = self.observe(window);
+        let cohort = &self.typing.cohort;
+        let mut rivals = vec![[0.0; SCORES]; cohort.len()];
+        for &(timing, anyone) in &observed.timings {
+            for (rival, entry) in rivals.iter_mut().zip(cohort.of(timing)) {
+                rival[usize::from(timing.kind)] += entry.ratio(timing.value, anyone);
             }
         }
+        for &(table, place) in &observed.places {
+            let begin = place * cohort.len();
+            for (rival, ratio) in rivals.iter_mut().zip(&self.rival_ratios[begin..]) {
+                rival[KINDS + table] += ratio;
+            }
+        }
+        rivals.iter_mut().for_each(|sums| observed.average(sums));
+        let claim = |(typist, genuine): &(&Typist, bool)| (observed.under(typist), *genuine);
         Trial {
-            rivals: rivals.iter().map(|rival| rival.means(&number)).collect(),
-            claims: claims
-                .iter()
-                .map(|(typist, genuine)| (means(&typist.0), *genuine))
-                .collect(),
+            rivals,
+            claims: claims.iter().map(claim).collect(),
         }
     }
 
-    fn trials(&self, people: &[&Vec<Vec<Row>>], gallery: usize, trials: &mut [Vec<Trial>]) {
-        let gallery = |sessions: &Vec<Vec<Row>>| gallery.min(sessions.len());
-        let typists: Vec<Typist> = people
-            .iter()
-            .map(|s| self.enrol(&s[..gallery(s)].concat()))
-            .collect();
+    fn trials(&self, people: &[&Typed], trials: &mut [Vec<Trial>]) {
+        let typists: Vec<Typist> = people.iter().map(|p| self.enrol(&p.enrolled())).collect();
         let reach = OTHERS.min(people.len() - 1);
-        for (owner, sessions) in people.iter().enumerate() {
-            let rest = sessions[gallery(sessions)..].concat();
+        for (owner, person) in people.iter().enumerate() {
+            let rest = person.rest();
             let claims: Vec<(&Typist, bool)> = (0..=reach)
                 .map(|step| (&typists[(owner + step) % people.len()], step == 0))
                 .collect();
@@ -196,52 +278,80 @@ impl TypingModel {
             }
         }
     }
-}
 
-impl Trial {
-    fn normalised(&self, typing: &Typing) -> impl Iterator<Item = Claim> {
-        let weigh = |means: &[f32; KINDS]| {
-            means
-                .iter()
-                .zip(&typing.weight)
-                .map(|(m, w)| m * w)
-                .sum::<f32>()
+    /// Normalised scores of a trial.
+    fn claims(&self, trial: &Trial) -> impl Iterator<Item = Claim> {
+        let weigh = |means: &[f32; SCORES]| -> f32 {
+            means.iter().zip(&self.weight).map(|(m, w)| m * w).sum()
         };
-        let rivals: Vec<f32> = self.rivals.iter().map(weigh).collect();
+        let rivals: Vec<f32> = trial.rivals.iter().map(weigh).collect();
         let mut order = rivals.clone();
-        self.claims.iter().map(move |(means, genuine)| {
+        trial.claims.iter().map(move |(means, genuine)| {
             order.copy_from_slice(&rivals);
             Claim {
-                score: typing.normalised(weigh(means), &mut order),
+                score: self.typing.normalised(weigh(means), &mut order),
                 genuine: *genuine,
             }
         })
     }
 }
 
-/// How much each kind of timing tells: logistic regression on what a claim has above the rivals' mean. Few people say
-/// little about it, so the weights are drawn together by a ridge that fades with the number of people.
-fn weights(trials: &[Trial], people: usize) -> [f32; KINDS] {
-    let mut claims: Vec<([f64; KINDS], bool)> = Vec::new();
+impl Observed {
+    /// Mean contributions under one person's model.
+    fn under(&self, typist: &Typist) -> [f32; SCORES] {
+        let mut sums = [0.0; SCORES];
+        for &(timing, anyone) in &self.timings {
+            sums[usize::from(timing.kind)] += typist.model.ratio(timing, anyone);
+        }
+        for &(table, place) in &self.places {
+            sums[KINDS + table] += typist.ratios[place];
+        }
+        self.average(&mut sums);
+        sums
+    }
+
+    fn average(&self, sums: &mut [f32; SCORES]) {
+        for (sum, number) in sums.iter_mut().zip(&self.number) {
+            *sum /= number.max(1.0);
+        }
+    }
+}
+
+/// How much each kind of evidence tells: logistic regression on what a claim has above the rivals' mean. Few people say
+/// little about it, so the weights of timings are drawn together by a ridge that fades with the number of people.
+fn weights(trials: &[Trial], people: usize, evidence: Evidence) -> [f32; SCORES] {
+    let mut claims: Vec<([f64; SCORES], bool)> = Vec::new();
     for trial in trials {
         let n = trial.rivals.len().max(1) as f64;
-        let mean: [f64; KINDS] =
+        let mean: [f64; SCORES] =
             std::array::from_fn(|k| trial.rivals.iter().map(|r| f64::from(r[k])).sum::<f64>() / n);
-        let above = |m: &[f32; KINDS]| std::array::from_fn(|k| f64::from(m[k]) - mean[k]);
-        claims.extend(
-            trial
-                .claims
-                .iter()
-                .map(|(means, genuine)| (above(means), *genuine)),
-        );
+        let above = |m: &[f32; SCORES]| std::array::from_fn(|k| f64::from(m[k]) - mean[k]);
+        let of = |(means, genuine): &([f32; SCORES], bool)| (above(means), *genuine);
+        claims.extend(trial.claims.iter().map(of));
     }
-    let slopes = super::calibrate::slopes(&claims, RIDGE / people.max(1) as f64);
-    let slopes = slopes.map(|slope| slope.max(0.0));
-    let sum: f64 = slopes.iter().sum();
+    let mut found = [0.0f64; SCORES];
+    match evidence {
+        Evidence::Timings => {
+            let timed =
+                |(x, genuine): &([f64; SCORES], bool)| (std::array::from_fn(|k| x[k]), *genuine);
+            let claims: Vec<([f64; KINDS], bool)> = claims.iter().map(timed).collect();
+            found[..KINDS].copy_from_slice(&slopes(&claims, RIDGE / people.max(1) as f64));
+        }
+        Evidence::Tables => {
+            let claims: Vec<_> = claims.iter().map(|(x, g)| (x.to_vec(), *g)).collect();
+            let fusion = Fusion::fit(&claims, RIDGE_OF_ALL);
+            found
+                .iter_mut()
+                .zip(fusion.slopes)
+                .for_each(|(f, s)| *f = s);
+        }
+    }
+    let found = found.map(|slope| slope.max(0.0));
+    let sum: f64 = found.iter().sum();
     if sum > 0.0 {
-        slopes.map(|slope| (slope * KINDS as f64 / sum) as f32)
+        found.map(|slope| (slope * KINDS as f64 / sum) as f32)
     } else {
-        [1.0; KINDS]
+        std::array::from_fn(|k| if k < KINDS { 1.0 } else { 0.0 })
     }
 }
 
@@ -255,100 +365,61 @@ fn norm_of(population: &Population, rows: &[Row]) -> KeyNorm {
     norm
 }
 
-fn uncalibrated(people: &[Vec<Vec<Row>>], gallery: usize, cohort: usize) -> TypingModel {
+/// Every place of the tables that a stretch of typing falls into.
+fn each_place(population: &Population, rows: &[Row], mut visit: impl FnMut(usize, usize)) {
+    for pair in rows.windows(2) {
+        // Without a pair the keystroke begins anew.
+        if pair[1].0[1].is_some() {
+            places(population, &pair[0].0, &pair[1].0, &mut visit);
+        }
+    }
+}
+
+fn counts_of(population: &Population, rows: &[Row]) -> Vec<f32> {
+    let mut counts = vec![0.0; ALL];
+    each_place(population, rows, |_, place| counts[place] += 1.0);
+    counts
+}
+
+fn uncalibrated(people: &[&Typed], cohort: usize, evidence: Evidence) -> TypingModel {
     let population = population(people);
-    let rivals: Vec<KeyNorm> = people
+    let enrolled: Vec<Vec<Row>> = people.iter().take(cohort).map(|p| p.enrolled()).collect();
+    let rivals: Vec<KeyNorm> = enrolled
         .iter()
-        .take(cohort)
-        .map(|sessions| {
-            norm_of(
-                &population,
-                &sessions[..gallery.min(sessions.len())].concat(),
-            )
-        })
+        .map(|rows| norm_of(&population, rows))
         .collect();
     let mut seen = vec![0; FEATURES];
-    let timings = people.iter().flatten().flatten().flat_map(Row::timings);
+    let sessions = people.iter().flat_map(|person| &person.sessions);
+    let timings = sessions.flatten().flat_map(Row::timings);
     timings.for_each(|timing| seen[usize::from(timing.feature)] += 1);
-    let cohort: Vec<KeyModel> = rivals.iter().map(|norm| norm.adapt(&population)).collect();
-    let cohort = Cohort::new(&cohort);
-    let calibration = Calibration { knots: Vec::new() };
+    let (mut share, mut rival_ratios) = (Vec::new(), Vec::new());
+    if evidence == Evidence::Tables {
+        let mut counts = vec![0.0; ALL];
+        for session in people.iter().flat_map(|person| &person.sessions) {
+            each_place(&population, session, |_, place| counts[place] += 1.0);
+        }
+        share = shares(&counts);
+        let each: Vec<Vec<f32>> = enrolled
+            .iter()
+            .map(|rows| ratios(&counts_of(&population, rows), &share))
+            .collect();
+        rival_ratios = (0..ALL)
+            .flat_map(|place| each.iter().map(move |r| r[place]))
+            .collect();
+    }
+    let models: Vec<KeyModel> = rivals.iter().map(|norm| norm.adapt(&population)).collect();
     TypingModel {
         typing: Typing {
             population,
-            cohort,
+            cohort: Cohort::new(&models),
             weight: [1.0; KINDS],
-            calibration,
+            calibration: Calibration { knots: Vec::new() },
         },
         rivals,
         seen,
+        evidence,
+        weight: std::array::from_fn(|k| if k < KINDS { 1.0 } else { 0.0 }),
+        share,
+        rival_ratios,
     }
-}
-
-/// Mean, within and between variance of each feature, each shrunk towards its kind's.
-fn population(people: &[Vec<Vec<Row>>]) -> Population {
-    let mut count = vec![0.0f64; FEATURES];
-    let mut total = vec![0.0f64; FEATURES];
-    let each = |visit: &mut dyn FnMut(usize, Timing)| {
-        for (person, sessions) in people.iter().enumerate() {
-            for timing in sessions.iter().flatten().flat_map(Row::timings) {
-                visit(person, timing);
-            }
-        }
-    };
-    each(&mut |_, t| {
-        count[usize::from(t.feature)] += 1.0;
-        total[usize::from(t.feature)] += f64::from(t.value);
-    });
-    let mean = shrink(&total, &count, 20.0);
-
-    // Sums per (person, feature), one person after the other.
-    let mut spread = vec![0.0f64; FEATURES];
-    let mut freedom = vec![0.0f64; FEATURES];
-    let mut means: Vec<(usize, f64, f64)> = Vec::new();
-    for sessions in people {
-        let mut cells = vec![(0.0f64, 0.0f64, 0.0f64); FEATURES];
-        for t in sessions.iter().flatten().flat_map(Row::timings) {
-            let (cell, value) = (&mut cells[usize::from(t.feature)], f64::from(t.value));
-            *cell = (cell.0 + 1.0, cell.1 + value, cell.2 + value * value);
-        }
-        for (feature, &(n, s, q)) in cells.iter().enumerate() {
-            if n > 0.0 {
-                spread[feature] += (q - s * s / n).max(0.0);
-                freedom[feature] += n - 1.0;
-                if n >= 2.0 {
-                    means.push((feature, n, s / n));
-                }
-            }
-        }
-    }
-    let within = shrink(&spread, &freedom, 30.0);
-    let mut spread = vec![0.0f64; FEATURES];
-    let mut number = vec![0.0f64; FEATURES];
-    for (feature, n, own) in means {
-        let d = own - mean[feature];
-        spread[feature] += (d * d - within[feature] / n).max(0.0);
-        number[feature] += 1.0;
-    }
-    let between = shrink(&spread, &number, 20.0);
-    let table =
-        |values: Vec<f64>, least: f64| values.into_iter().map(|v| v.max(least) as f32).collect();
-    Population {
-        mean: table(mean, 0.0),
-        within: table(within, 1e-3),
-        between: table(between, 1e-3),
-    }
-}
-
-/// total / count per feature, with `weight` observations of the kind's average added.
-fn shrink(total: &[f64], count: &[f64], weight: f64) -> Vec<f64> {
-    let mut kinds = [(0.0f64, 0.0f64); KINDS];
-    for feature in 0..FEATURES {
-        let kind = &mut kinds[kind_of(feature)];
-        *kind = (kind.0 + total[feature], kind.1 + count[feature]);
-    }
-    let average = kinds.map(|(total, count)| total / count.max(1.0));
-    (0..FEATURES)
-        .map(|f| (total[f] + weight * average[kind_of(f)]) / (count[f] + weight))
-        .collect()
 }

@@ -1,12 +1,23 @@
 //! Trains background models and scores benchmark windows with the engine's own parts. Natively only.
 
+mod algebra;
 mod calibrate;
+mod forest;
+mod gestures;
+mod hands;
 mod keyboard;
+mod logistic;
+mod phrase;
 mod pointer;
+mod population;
 mod random;
+mod tables;
 mod write;
 
-pub use keyboard::{Keystroke, Row, TypingModel, Typist, rows};
+pub use gestures::{Cutting, Gesture, LONG, SHORT, gestures};
+pub use hands::{Hand, Plan, Pooling};
+pub use keyboard::{Evidence, Keystroke, Row, Typed, TypingModel, Typist, rows};
 pub use pointer::{Moved, Mover, Person, PointingModel, Sample, SampleKind, actions};
 
+pub use phrase::{Phrase, PhraseModel, Repetition, Time};
 pub use write::model_bytes;

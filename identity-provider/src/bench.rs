@@ -91,6 +91,7 @@ async fn app(database: &str) -> anyhow::Result<App> {
         tls: None,
         trusted_proxies: vec![[127, 0, 0, 1].into()],
         metrics_from: Vec::new(),
+        extension: None,
         freshness_ms: FRESHNESS_MS,
     };
     let store = Store::open(database).await?;

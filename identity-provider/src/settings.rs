@@ -33,6 +33,9 @@ pub struct Settings {
     /// Addresses besides this machine's own that may read `/metrics`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub metrics_from: Vec<IpAddr>,
+    /// The folder with `tacit.crx` and `update.xml`, if browsers get the extension from this server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extension: Option<PathBuf>,
     /// How old a challenge may be when its silent answer comes, in ms.
     #[serde(default = "freshness", skip_serializing_if = "is_default_freshness")]
     pub freshness_ms: i64,

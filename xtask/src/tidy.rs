@@ -1,6 +1,7 @@
 //! `cargo xtask tidy`: conventions as checks. Each one is a sentence that holds, or a list of places where it does not.
 
 mod arrows;
+mod denied;
 mod sizes;
 mod text;
 
@@ -70,7 +71,7 @@ const CHECKS: &[(&str, Check)] = &[
         "every test that the threat model names exists",
         text::promised_tests,
     ),
-    ("dependencies keep to deny.toml", arrows::denied),
+    ("dependencies keep to deny.toml", denied::rules),
     ("sources are formatted", text::formatted),
     ("capture.js is at most 150 lines and 6 kB", sizes::capture),
     (

@@ -37,6 +37,9 @@ pub struct Init {
     /// postgres://…; SQLite in the data folder if absent.
     #[arg(long)]
     database: Option<String>,
+    /// Folder with tacit.crx and update.xml, from `cargo xtask dist`: served to browsers under /extension.
+    #[arg(long)]
+    extension: Option<PathBuf>,
     /// Name of the first administrator of the console.
     #[arg(long, default_value = "admin")]
     admin: String,
@@ -109,6 +112,11 @@ impl Init {
             tls,
             trusted_proxies: self.trusted_proxy.clone(),
             metrics_from: Vec::new(),
+            extension: self
+                .extension
+                .as_deref()
+                .map(std::path::absolute)
+                .transpose()?,
             freshness_ms: FRESHNESS_MS,
         };
         Ok(settings.checked()?)

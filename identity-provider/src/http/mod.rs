@@ -6,6 +6,7 @@ pub mod console;
 pub mod fallback;
 pub mod health;
 pub mod oidc;
+pub mod package;
 pub mod saml;
 mod shell;
 
@@ -35,6 +36,7 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 pub fn router(app: App) -> Router {
     let routes = Router::new()
         .merge(health::routes())
+        .merge(package::routes())
         .merge(saml::routes())
         .merge(oidc::routes())
         .merge(challenge::routes())

@@ -302,7 +302,10 @@ fn print_outcome(record: &Record) {
         "  {} because of {} (verdict {}, log-likelihood ratio {:.1}, after {})",
         record.outcome(),
         record.reasons().join(", "),
-        record.decision["verdict"].as_str().unwrap_or("none"),
+        record.decision["verdict"]
+            .as_str()
+            .filter(|verdict| !verdict.is_empty())
+            .unwrap_or("none"),
         record.decision["llr"].as_f64().unwrap_or(0.0),
         milliseconds(record.decision["challenge_ms"].as_i64()),
     );

@@ -105,30 +105,6 @@ pub fn one_wasm_bindgen() -> Result<Vec<String>> {
     })
 }
 
-/// What the direct dependencies and Cargo.lock break of `deny.toml`: all of it by `cargo deny` where that is installed, else
-/// the crates that are banned without exception.
-pub fn denied() -> Result<Vec<String>> {
-    if run::exists("cargo-deny") {
-        let check = ["deny", "check", "bans", "licenses", "sources"];
-        let output = run::cargo().args(check).output()?;
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        return Ok(if output.status.success() {
-            Vec::new()
-        } else {
-            vec![said]
-        });
-    }
-    let lock =
-        std::fs::read_to_string(run::root().join("Cargo.lock")).context("reading Cargo.lock")?;
-    let banned = ["openssl", "openssl-sys", "native-tls"];
-    let found = banned
-        .iter()
-        .filter(|name| lock.contains(&format!("name = \"{name}\"\n")));
-    Ok(found
-        .map(|name| format!("{name} is in Cargo.lock"))
-        .collect())
-}
-
 fn packages() -> Result<Vec<Value>> {
     let metadata =
         run::read(run::cargo().args(["metadata", "--no-deps", "--format-version", "1"]))?;

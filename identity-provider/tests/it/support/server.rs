@@ -63,6 +63,7 @@ impl Server {
             }),
             trusted_proxies: Vec::new(),
             metrics_from: Vec::new(),
+            extension: None,
             freshness_ms: FRESHNESS_MS,
         };
         let store = Store::open(&database.url).await.unwrap();

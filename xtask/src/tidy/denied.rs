@@ -11,7 +11,8 @@ pub fn rules() -> Result<Vec<String>> {
     if run::exists("cargo-deny") {
         return by_cargo_deny();
     }
-    let text = std::fs::read_to_string(run::root().join("deny.toml")).context("reading deny.toml")?;
+    let text =
+        std::fs::read_to_string(run::root().join("deny.toml")).context("reading deny.toml")?;
     let rules = Rules::parse(&text)?;
     let metadata = run::read(run::cargo().args([
         "metadata",
@@ -92,8 +93,7 @@ impl Rules {
     }
 
     fn allows(&self, licence: &LicenseReq) -> bool {
-        let stated = licence.to_string();
-        self.licences.iter().any(|allowed| *allowed == stated)
+        self.licences.contains(&licence.to_string())
     }
 }
 
@@ -107,7 +107,8 @@ mod tests {
             "[licenses]\nallow = [\"MIT\", \"Apache-2.0 WITH LLVM-exception\"]\n\
              [bans]\ndeny = [{ name = \"bad\" }, { name = \"wrapped\", wrappers = [\"good\"] }]",
         );
-        let package = json!({"name": name, "version": "1.0.0", "license": license, "source": source});
+        let package =
+            json!({"name": name, "version": "1.0.0", "license": license, "source": source});
         rules.unwrap().broken_by(&package)
     }
 

@@ -48,7 +48,7 @@ pub struct Bench {
     /// How long each figure is measured.
     #[arg(long, default_value_t = 5)]
     seconds: u64,
-    /// How many sign-ins are under way at once; twice the cores if absent.
+    /// How many sign-ins are under way at once; 64 for each core if absent, as each of them waits for the disk twice.
     #[arg(long)]
     at_once: Option<usize>,
     /// Another database than SQLite in a temporary folder.
@@ -65,16 +65,28 @@ impl Bench {
             None => format!("sqlite:{}?mode=rwc", folder.0.join("tacit.db").display()),
         };
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let at_once = self.at_once.unwrap_or(2 * cores);
+        let at_once = self.at_once.unwrap_or(64 * cores);
         let during = Duration::from_secs(self.seconds);
         let app = app(&database).await?;
         let floor = signatures_per_second(&app, cores, during).await?;
-        let responses = responses_per_second(&app, at_once, during).await?;
+        let commits = app.store.commits();
+        let made = responses_per_second(&app, at_once, during).await?;
+        let per_response = |commits: u64| rate(commits, Duration::from_secs(1)) / made.count();
+        let commits = app
+            .store
+            .commits()
+            .zip(commits)
+            .map(|(now, before)| per_response(now - before));
         let kind = database.split(':').next().unwrap_or_default();
         println!(
             "{}",
             json!({
-                "responses_per_second": responses, "signatures_per_second": floor, "ratio": responses / floor,
+                "responses_per_second": made.per_second(), "signatures_per_second": floor.per_second(),
+                "ratio": made.per_second() / floor.per_second(),
+                // What others do on this machine takes cores away and no processor time of ours: this ratio stays.
+                "processor_us_per_response": made.processor_us(), "processor_us_per_signature": floor.processor_us(),
+                "processor_ratio": floor.processor_us() / made.processor_us(),
+                "commits_per_response": commits,
                 "cores": cores, "at_once": at_once, "seconds": self.seconds, "database": kind,
             })
         );
@@ -93,6 +105,7 @@ async fn app(database: &str) -> anyhow::Result<App> {
         metrics_from: Vec::new(),
         extension: None,
         freshness_ms: FRESHNESS_MS,
+        mail: None,
     };
     let store = Store::open(database).await?;
     let app = App::new(
@@ -129,7 +142,11 @@ fn connection() -> anyhow::Result<ConnectionId> {
 }
 
 /// The floor: RSA-2048 signatures and nothing else, on every core.
-async fn signatures_per_second(app: &App, cores: usize, during: Duration) -> anyhow::Result<f64> {
+async fn signatures_per_second(
+    app: &App,
+    cores: usize,
+    during: Duration,
+) -> anyhow::Result<Measured> {
     let id = connection()?;
     let keys = app.store.signing_keys_of(&id).await?;
     let key = keys.first().context("no signing key")?;
@@ -138,7 +155,7 @@ async fn signatures_per_second(app: &App, cores: usize, during: Duration) -> any
         .open(&key_context(id.as_str()), &key.sealed_key)
         .context("the key does not open")?;
     let signer = Signer::new(key.certificate.clone(), &pkcs8).context("not a key")?;
-    let began = Instant::now();
+    let (began, before) = (Instant::now(), processor_time());
     let signed = std::thread::scope(|scope| {
         let count = || {
             let mut signed = 0_u64;
@@ -157,13 +174,17 @@ async fn signatures_per_second(app: &App, cores: usize, during: Duration) -> any
             .filter_map(|t| t.join().ok())
             .sum::<u64>()
     });
-    Ok(rate(signed, began.elapsed()))
+    Ok(Measured::since(began, before, signed))
 }
 
 /// AuthnRequest by POST, challenge, decision, outcome with the signed Response; many at once.
-async fn responses_per_second(app: &App, at_once: usize, during: Duration) -> anyhow::Result<f64> {
+async fn responses_per_second(
+    app: &App,
+    at_once: usize,
+    during: Duration,
+) -> anyhow::Result<Measured> {
     let router = http::router(app.clone());
-    let began = Instant::now();
+    let (began, before) = (Instant::now(), processor_time());
     let mut tasks = tokio::task::JoinSet::new();
     for _ in 0..at_once {
         let (app, router) = (app.clone(), router.clone());
@@ -180,7 +201,7 @@ async fn responses_per_second(app: &App, at_once: usize, during: Duration) -> an
     while let Some(done) = tasks.join_next().await {
         made += done??;
     }
-    Ok(rate(made, began.elapsed()))
+    Ok(Measured::since(began, before, made))
 }
 
 async fn sign_in(app: &App, router: &Router) -> anyhow::Result<()> {
@@ -260,6 +281,45 @@ async fn decide(app: &App, id: &ChallengeId) -> anyhow::Result<()> {
 
 fn rate(count: u64, elapsed: Duration) -> f64 {
     u32::try_from(count).map_or(f64::INFINITY, f64::from) / elapsed.as_secs_f64()
+}
+
+/// How many of something, in how much time.
+struct Measured {
+    count: u64,
+    elapsed: Duration,
+    processor: Duration,
+}
+
+impl Measured {
+    fn since(began: Instant, processor: Duration, count: u64) -> Self {
+        Self {
+            count,
+            elapsed: began.elapsed(),
+            processor: processor_time().saturating_sub(processor),
+        }
+    }
+
+    fn count(&self) -> f64 {
+        rate(self.count, Duration::from_secs(1))
+    }
+
+    fn per_second(&self) -> f64 {
+        rate(self.count, self.elapsed)
+    }
+
+    fn processor_us(&self) -> f64 {
+        self.processor.as_secs_f64() * 1e6 / self.count()
+    }
+}
+
+/// What all threads of this process have used so far; nothing where the system does not tell.
+fn processor_time() -> Duration {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // The second field is a name in brackets; user and system time are the 14th and 15th, in hundredths of a second.
+    let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
+    let hundredths = fields.split_whitespace().skip(11).take(2);
+    let hundredths: u64 = hundredths.filter_map(|n| n.parse::<u64>().ok()).sum();
+    Duration::from_millis(10 * hundredths)
 }
 
 /// A temporary folder that goes with the value.

@@ -6,6 +6,7 @@ mod connection;
 mod device;
 mod doctor;
 mod init;
+mod mail;
 mod oidc;
 mod open;
 mod policy;
@@ -65,6 +66,9 @@ enum Command {
     /// What was decided, and why.
     #[command(subcommand)]
     Audit(audit::Command),
+    /// Notices to people and administrators.
+    #[command(subcommand)]
+    Mail(mail::Command),
     /// Figures for the project's own benchmark.
     #[command(hide = true)]
     Bench(crate::bench::Bench),
@@ -106,6 +110,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Policy(command) => command.run(data).await?,
         Command::Admin(command) => command.run(data).await?,
         Command::Audit(command) => command.run(data).await?,
+        Command::Mail(command) => command.run(data).await?,
         Command::Bench(bench) => bench.run().await?,
     }
     Ok(ExitCode::SUCCESS)

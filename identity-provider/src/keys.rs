@@ -136,7 +136,7 @@ pub fn write_private(path: &Path, content: &[u8]) -> std::io::Result<()> {
     file.sync_all()
 }
 
-fn is_readable_by_others(path: &Path) -> std::io::Result<bool> {
+pub(crate) fn is_readable_by_others(path: &Path) -> std::io::Result<bool> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;

@@ -18,6 +18,7 @@ pub mod domain;
 pub mod http;
 pub mod keys;
 pub mod limits;
+pub mod mail;
 pub mod metrics;
 pub mod password;
 pub mod random;

@@ -44,6 +44,11 @@ pub fn digits(digits: usize) -> String {
     out
 }
 
+/// A number below `most`, for jitter: the little bias of the remainder does not matter there.
+pub fn below(most: u16) -> u16 {
+    u16::from_le_bytes(bytes()) % most.max(1)
+}
+
 /// `length` characters of an alphabet of 32 that has no look-alikes.
 pub fn readable(length: usize) -> String {
     (0..length)

@@ -1,5 +1,9 @@
 //! `tacit.toml` in the data folder: what this server is and where it listens. Everything else is in the database.
 
+mod mail;
+
+pub use mail::{Mail, MailTls};
+
 use serde::{Deserialize, Serialize};
 use std::{
     net::{IpAddr, SocketAddr},
@@ -39,6 +43,9 @@ pub struct Settings {
     /// How old a challenge may be when its silent answer comes, in ms.
     #[serde(default = "freshness", skip_serializing_if = "is_default_freshness")]
     pub freshness_ms: i64,
+    /// Who takes our notices; without it they are in the audit trail and on the console only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mail: Option<Mail>,
 }
 
 /// Files for TLS.
@@ -66,6 +73,9 @@ pub enum SettingsError {
     /// A time that makes no sense.
     #[error("freshness_ms has to be between 5000 and 300000")]
     Freshness,
+    /// Mail that could not be sent, or not safely.
+    #[error("[mail]: {0}")]
+    Mail(String),
 }
 
 impl Settings {
@@ -86,6 +96,9 @@ impl Settings {
         }
         if !(5_000..=300_000).contains(&self.freshness_ms) {
             return Err(SettingsError::Freshness);
+        }
+        if let Some(mail) = &self.mail {
+            mail.checked()?;
         }
         Ok(self)
     }

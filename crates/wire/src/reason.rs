@@ -92,6 +92,7 @@ reasons! {
     PolicyStepUp = "policy_step_up", "Policy asks for an ordinary factor here.";
     PolicyDecline = "policy_decline", "Policy leaves this request to Okta's other factors.";
     PolicyObserve = "policy_observe", "Policy only observes here: the silent answer was recorded and not used.";
+    PromptDue = "prompt_due", "Policy asks for an ordinary factor from time to time, and it is time again.";
     RoleSso = "role_sso", "Here Tacit is the only factor, so a silent answer does not suffice.";
 }
 

@@ -7,6 +7,7 @@ use crate::{
     domain::{
         code::{self, Purpose},
         device::status_code,
+        enrolment,
     },
 };
 use anyhow::{Context, bail};
@@ -77,22 +78,17 @@ impl Command {
             Self::Revoke { id } => {
                 let device = DeviceId::new(id.as_str()).context("the device's id")?;
                 let now = app.now_ms();
-                if !app.store.revoke_device(&device, now).await? {
-                    bail!("no device {id} that stands");
+                if !enrolment::revoke(&app, &device, &open::actor(), now).await? {
+                    bail!("no device {id} that stands: `tacit device list` shows them all");
                 }
-                app.store
-                    .insert_admin_event(now, "device_revoked", &open::actor(), &id)
-                    .await?;
                 println!("revoked {id}");
                 Ok(())
             }
             Self::Preregister { device, user } => {
                 let id = DeviceId::new(device.as_str()).context("the device's thumbprint")?;
-                let person = app
-                    .store
-                    .find_user_by_name(&user)
-                    .await?
-                    .with_context(|| format!("nobody is called {user}"))?;
+                let person = app.store.find_user_by_name(&user).await?.with_context(|| {
+                    format!("nobody is called {user}: `tacit user list` shows everybody")
+                })?;
                 let now = app.now_ms();
                 app.store.preregister(&id, &person.id, now).await?;
                 app.store
@@ -157,10 +153,19 @@ async fn issue(app: &App, matching: &str, purpose: Purpose, as_json: bool) -> an
         [challenge] => challenge,
         _ => bail!("two open sign-ins show {number}: ask the person to begin anew"),
     };
-    if challenge.user.is_none() {
+    let openings = code::openings(app, challenge, now).await?;
+    if !openings.purposes.contains(&purpose) {
+        let others: Vec<&str> = openings.purposes.iter().map(|p| p.code()).collect();
         bail!(
-            "the sign-in that shows {number} is for {}, and nobody is called that",
-            challenge.subject
+            "no code of purpose {} for the sign-in of {} that shows {number}: {} Open: {}.",
+            purpose.code(),
+            challenge.subject,
+            openings.note,
+            if others.is_empty() {
+                "nothing".into()
+            } else {
+                others.join(", ")
+            }
         );
     }
     let text = code::issue(app, challenge, purpose, &open::actor(), now).await?;

@@ -1,5 +1,7 @@
 //! `tacit doctor`: tests every step that a sign-in needs, in its order, and names the failing one with its repair.
 
+mod mail;
+
 use super::{oidc, serve};
 use crate::{
     app::App,
@@ -217,7 +219,7 @@ async fn examine(app: &App, findings: &mut Findings) -> anyhow::Result<()> {
         n => Ok(format!("{n} good")),
     };
     findings.note("enrolment tokens", finding);
-    Ok(())
+    mail::examine(app, findings).await
 }
 
 fn tls(app: &App) -> Result<String, (String, String)> {

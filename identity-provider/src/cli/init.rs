@@ -118,6 +118,7 @@ impl Init {
                 .map(std::path::absolute)
                 .transpose()?,
             freshness_ms: FRESHNESS_MS,
+            mail: None,
         };
         Ok(settings.checked()?)
     }

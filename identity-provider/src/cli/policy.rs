@@ -1,5 +1,7 @@
 //! `tacit policy`.
 
+mod replay;
+
 use super::open;
 use crate::{
     clock::rfc3339,
@@ -25,6 +27,8 @@ pub enum Command {
     },
     /// Puts an earlier version in force again, as a new one.
     Restore { version: i64 },
+    /// Says what recorded decisions would have been under another policy; nothing is put in force.
+    Replay(replay::Replay),
 }
 
 impl Command {
@@ -75,13 +79,12 @@ impl Command {
                 }
             }
             Self::Restore { version } => {
-                let row = app
-                    .store
-                    .find_policy(version)
-                    .await?
-                    .with_context(|| format!("there is no version {version}"))?;
+                let row = app.store.find_policy(version).await?.with_context(|| {
+                    format!("there is no version {version}: `tacit policy history` lists them")
+                })?;
                 put(&row.text).await?;
             }
+            Self::Replay(replay) => replay.run(&app).await?,
         }
         Ok(())
     }

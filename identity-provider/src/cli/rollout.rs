@@ -67,7 +67,7 @@ impl Command {
             }
             Self::Close { id } => {
                 if !app.store.close_rollout(&id, now).await? {
-                    bail!("no open window {id}");
+                    bail!("no open window {id}: `tacit rollout list` shows them all");
                 }
                 app.store
                     .insert_admin_event(now, "rollout_closed", &open::actor(), &id)

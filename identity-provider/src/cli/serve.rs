@@ -51,9 +51,12 @@ impl Serve {
             .await
             .with_context(|| format!("listening on {}", app.settings.listen))?;
         let sweeper = tokio::spawn(sweep(app.clone()));
+        let postman = tokio::spawn(crate::mail::delivery::run(app.clone()));
         tracing::info!(origin = %app.settings.origin, listen = %listener.local_addr()?, tls = tls.is_some(), "serving");
         accept(&app, listener, tls).await;
         sweeper.abort();
+        // A notice under way is claimed for a while only, and then tried again under the same Message-ID.
+        postman.abort();
         app.store.close().await;
         tracing::info!("stopped");
         Ok(())

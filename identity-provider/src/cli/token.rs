@@ -76,7 +76,7 @@ impl Command {
             }
             Self::Revoke { id } => {
                 if !app.store.revoke_token(&id, now).await? {
-                    bail!("no token {id} that stands");
+                    bail!("no token {id} that stands: `tacit token list` shows them all");
                 }
                 app.store
                     .insert_admin_event(now, "token_revoked", &open::actor(), &id)

@@ -87,11 +87,10 @@ async fn set(
     status: UserStatus,
     kind: &str,
 ) -> anyhow::Result<()> {
-    let user = app
-        .store
-        .find_user_by_name(login)
-        .await?
-        .with_context(|| format!("nobody is called {login}"))?;
+    let user =
+        app.store.find_user_by_name(login).await?.with_context(|| {
+            format!("nobody is called {login}: `tacit user list` shows everybody")
+        })?;
     app.store.set_user_status(&user.id, status).await?;
     app.store
         .insert_admin_event(app.now_ms(), kind, &open::actor(), login)

@@ -3,8 +3,8 @@
 mod judge;
 
 pub use judge::{
-    Judgement, PRESENT_WITHIN_MS, PROVEN_WITHIN_MS, UNLOCKED_WITHIN_MS, UNSURE_AGAIN_AFTER,
-    blockers, judge,
+    Judgement, PRESENT_WITHIN_MS, PROVEN_WITHIN_MS, Question, UNLOCKED_WITHIN_MS,
+    UNSURE_AGAIN_AFTER, blockers, judge,
 };
 
 use crate::{
@@ -12,11 +12,11 @@ use crate::{
     clock::{DAY, Millis, SECOND},
     domain::{
         agent::{self, AgentError, Call},
-        challenge::{Challenge, Factor, State},
+        challenge::{Challenge, Factor},
         connection::{Connection, Role},
-        device::{Device, Norm},
+        device::Device,
         enrolment,
-        policy::{Agent, Facts, LearningState, Policy},
+        policy::{Agent, Facts, LearningState},
         user::{User, UserId},
     },
     store::{Store, StoreError, Write, challenge::Scored, decision::Decision},
@@ -150,21 +150,21 @@ async fn score(
         .await?
         .unwrap_or_default();
     let (version, policy) = app.policies.current(&app.store).await?;
-    let facts = facts_of(
-        challenge,
-        device,
-        app.store.groups_of(&user.id).await?,
-        claims,
-    );
-    let blockers = blockers(claims, &norm, connection.role, now);
-    let judgement = judge(
-        &policy,
-        &facts,
-        &blockers,
-        &norm,
-        connection.okta_offers_choice,
-    )
-    .for_role(connection.role);
+    let prompts = app
+        .store
+        .find_prompts(&user.id, &challenge.browser, &device.id)
+        .await?;
+    let groups = app.store.groups_of(&user.id).await?;
+    let mut facts = facts_of(challenge, device, groups, claims, now);
+    facts.session_prompt_ms = prompts.browser.map(|at| now - at);
+    facts.device_prompt_ms = prompts.device.map(|at| now - at);
+    let question = Question {
+        facts,
+        blockers: blockers(claims, &norm, connection.role, now),
+        is_suspected: norm.silence_off.is_some(),
+        okta_offers_choice: connection.okta_offers_choice,
+    };
+    let judgement = judge(&policy, &question).for_role(connection.role);
     let amr = silent_amr(claims.protection_class, connection.role);
     let scored = Scored {
         device: &device.id,
@@ -179,10 +179,11 @@ async fn score(
     };
     let mut write = app.store.write().await?;
     if !Store::score_answer(&mut write, &challenge.id, &challenge.nonce, &scored, now).await? {
-        drop(write);
+        // Whoever was first may share this turn's batch: once it stands, the pool sees why.
+        write.commit().await.map_err(StoreError::from)?;
         return Err(why_not_scored(app, challenge, now).await?.into());
     }
-    remember_verdict(&mut write, user, device, claims, &blockers, now).await?;
+    remember_verdict(&mut write, user, device, claims, &question.blockers, now).await?;
     let mut decision = Decision::of(challenge, judgement.outcome, &judgement.reasons, now);
     decision.device = device.id.to_string();
     decision.installation = claims.cnf.jkt.to_string();
@@ -197,6 +198,7 @@ async fn score(
     decision.evidence = evidence_of(claims);
     decision.rule = judgement.rule.clone().unwrap_or_default();
     decision.policy_version = version;
+    decision.facts = serde_json::to_string(&question).unwrap_or_default();
     app.settle(write, decision).await?;
     app.wakeups.wake(&challenge.id);
     Ok(AnswerResponse {
@@ -256,17 +258,15 @@ async fn stop_waiting(
         return Ok(());
     };
     let (version, policy) = app.policies.current(&app.store).await?;
-    let (outcome, factors, rule) =
-        without_answer(app, &policy, challenge, &connection, agent, now).await?;
-    let state = match outcome {
-        Outcome::Decline => State::Declined,
-        _ => State::StepUp,
-    };
+    let question = without_answer(app, challenge, &connection, agent, now).await?;
+    let judgement = judge(&policy, &question).for_role(connection.role);
+    let (state, factors) = (judgement.state(), &judgement.factors);
     let mut write = app.store.write().await?;
-    if Store::stop_waiting(&mut write, &challenge.id, state, &[reason], &factors, now).await? {
-        let mut decision = Decision::of(challenge, outcome, &[reason], now);
+    if Store::stop_waiting(&mut write, &challenge.id, state, &[reason], factors, now).await? {
+        let mut decision = Decision::of(challenge, judgement.outcome, &[reason], now);
         decision.policy_version = version;
-        decision.rule = rule;
+        decision.rule = judgement.rule.unwrap_or_default();
+        decision.facts = serde_json::to_string(&question).unwrap_or_default();
         app.settle(write, decision).await?;
         app.wakeups.wake(&challenge.id);
     }
@@ -282,28 +282,38 @@ pub async fn first_factors(
     now: Millis,
 ) -> Result<Vec<Factor>, StoreError> {
     let (_, policy) = app.policies.current(&app.store).await?;
-    let (_, factors, _) =
-        without_answer(app, &policy, challenge, connection, Agent::Absent, now).await?;
-    Ok(factors)
+    let question = without_answer(app, challenge, connection, Agent::Absent, now).await?;
+    let judgement = judge(&policy, &question).for_role(connection.role);
+    Ok(judgement.factors)
 }
 
 async fn without_answer(
     app: &App,
-    policy: &Policy,
     challenge: &Challenge,
     connection: &Connection,
     agent: Agent,
     now: Millis,
-) -> Result<(Outcome, Vec<Factor>, String), StoreError> {
+) -> Result<Question, StoreError> {
     // People who do not exist cost the same queries.
     let user = challenge.user.clone().unwrap_or_else(UserId::nobody);
-    let groups = app.store.groups_of(&user).await?;
-    let suspected = app.store.has_silence_off(&user, now - DAY).await?;
-    let facts = Facts {
+    let standing = app.store.find_standing(&user, now - DAY).await?;
+    Ok(Question {
+        facts: Facts {
+            agent,
+            ..facts_without_answer(challenge, standing.groups, now)
+        },
+        blockers: vec![Reason::NoAgent],
+        is_suspected: standing.has_silence_off,
+        okta_offers_choice: connection.okta_offers_choice,
+    })
+}
+
+fn facts_without_answer(challenge: &Challenge, groups: Vec<String>, now: Millis) -> Facts {
+    Facts {
         groups,
         connection: challenge.connection.to_string(),
         application: challenge.application.clone(),
-        agent,
+        agent: Agent::Absent,
         provenance: false,
         verdict: None,
         evidence_age_ms: None,
@@ -311,36 +321,26 @@ async fn without_answer(
         protection_class: None,
         after_unlock: false,
         platform: String::new(),
-    };
-    let norm = Norm {
-        silence_off: suspected.then_some((now, None)),
-        ..Norm::default()
-    };
-    let judgement = judge(
-        policy,
-        &facts,
-        &[Reason::NoAgent],
-        &norm,
-        connection.okta_offers_choice,
-    )
-    .for_role(connection.role);
-    Ok((
-        judgement.outcome,
-        judgement.factors,
-        judgement.rule.unwrap_or_default(),
-    ))
+        address: challenge.place.parse().ok(),
+        at: now,
+        session_prompt_ms: None,
+        device_prompt_ms: None,
+    }
 }
 
-fn facts_of(challenge: &Challenge, device: &Device, groups: Vec<String>, claims: &Answer) -> Facts {
+fn facts_of(
+    challenge: &Challenge,
+    device: &Device,
+    groups: Vec<String>,
+    claims: &Answer,
+    now: Millis,
+) -> Facts {
     let verdict = claims.evidence.verdict;
     let unlocked = claims
         .presence
         .unlock_age_ms
         .is_some_and(|age| age <= UNLOCKED_WITHIN_MS);
     Facts {
-        groups,
-        connection: challenge.connection.to_string(),
-        application: challenge.application.clone(),
         agent: Agent::Proven,
         provenance: claims.provenance.is_proven(),
         verdict: Some(verdict),
@@ -352,6 +352,7 @@ fn facts_of(challenge: &Challenge, device: &Device, groups: Vec<String>, claims:
         protection_class: Some(claims.protection_class),
         after_unlock: verdict == Verdict::NoEvidence && unlocked,
         platform: device.posture.platform.clone(),
+        ..facts_without_answer(challenge, groups, now)
     }
 }
 

@@ -356,6 +356,14 @@ async fn pass(
     {
         Store::switch_silence_on(&mut write, user, device, now).await?;
     }
+    // The device that is bound on the way counts as well: the person is at it.
+    let binds = challenge
+        .candidate
+        .as_ref()
+        .filter(|_| purpose == Some(Purpose::Bind))
+        .map(|candidate| &candidate.device);
+    let device = challenge.answered_by.as_ref().or(binds);
+    Store::note_prompt(&mut write, user, &challenge.browser, device, now).await?;
     app.settle(write, decision).await?;
     let candidate = challenge
         .candidate

@@ -3,7 +3,10 @@
 use crate::{
     app::App,
     clock::{MINUTE, Millis},
-    domain::challenge::Challenge,
+    domain::{
+        challenge::{Challenge, Factor},
+        enrolment,
+    },
     random,
     store::{StoreError, code::CodeRow},
 };
@@ -48,7 +51,59 @@ impl Purpose {
     }
 }
 
-/// Issues a code for `challenge`; the text is for the issuer's eyes and is not stored.
+/// What a code may be issued for just now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Openings {
+    /// In the order in which the help desk sees them.
+    pub purposes: Vec<Purpose>,
+    /// Why others are missing; empty if none are.
+    pub note: &'static str,
+}
+
+/// What the help desk may issue for `challenge`, wherever it sits: nothing that the challenge could not take, no binding
+/// without a device to bind, no addition while additions are held, and nothing for people who may not sign in.
+pub async fn openings(
+    app: &App,
+    challenge: &Challenge,
+    now: Millis,
+) -> Result<Openings, StoreError> {
+    let none = |note| {
+        Ok(Openings {
+            purposes: Vec::new(),
+            note,
+        })
+    };
+    if !challenge.allows(Factor::Code) {
+        return none("Policy takes no help-desk code for this sign-in.");
+    }
+    let Some(user) = enrolment::active(app, challenge).await? else {
+        return none("Nobody who may sign in has this name: no code can be issued.");
+    };
+    let may_add = enrolment::may_add_factor(&user, now);
+    let all = [
+        Purpose::SignIn,
+        Purpose::Bind,
+        Purpose::Passkey,
+        Purpose::Totp,
+    ];
+    let is_open = |purpose: &Purpose| match purpose {
+        Purpose::SignIn => true,
+        Purpose::Bind => challenge.candidate.is_some(),
+        Purpose::Passkey | Purpose::Totp => may_add,
+    };
+    Ok(Openings {
+        purposes: all.into_iter().filter(is_open).collect(),
+        note: match (may_add, &challenge.candidate) {
+            (false, _) => {
+                "A device or a factor was added less than a day ago: no further factor can be added yet."
+            }
+            (true, None) => "No device waits in this browser, so none can be enrolled.",
+            (true, Some(_)) => "",
+        },
+    })
+}
+
+/// Issues a code for `challenge` without asking [`openings`]; the text is for the issuer's eyes and is not stored.
 pub async fn issue(
     app: &App,
     challenge: &Challenge,

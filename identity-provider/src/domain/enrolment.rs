@@ -6,13 +6,15 @@ use crate::{
     domain::{
         challenge::{Candidate, Challenge},
         device::{Binding, Device},
+        notice::{self, Notice},
         user::{User, UserId},
     },
     random,
-    store::{Store, StoreError},
+    store::{Store, StoreError, decision::Event},
 };
+use std::collections::BTreeMap;
 use wire::{
-    id::{Thumbprint, UserName},
+    id::{DeviceId, Thumbprint, UserName},
     reason::Reason,
     server::{DeviceResponse, DeviceStatus},
     statement,
@@ -38,6 +40,14 @@ impl How {
         match self {
             Self::Rollout => "rollout",
             Self::Code => "code",
+        }
+    }
+
+    /// For people.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Rollout => "first use during a roll-out",
+            Self::Code => "a code of the help desk",
         }
     }
 }
@@ -110,7 +120,7 @@ pub async fn heartbeat(
 
 async fn state_of(
     store: &Store,
-    device: &wire::id::DeviceId,
+    device: &DeviceId,
     installation: &Thumbprint,
     now: Millis,
 ) -> Result<DeviceResponse, StoreError> {
@@ -250,6 +260,8 @@ pub async fn bind(
         created_at: now,
         revoked_at: 0,
     };
+    let person = app.store.find_user(user).await?;
+    let device = app.store.find_device(&candidate.device).await?;
     let mut write = app.store.write().await?;
     if how == How::Rollout {
         let Some(window) = window else {
@@ -266,25 +278,65 @@ pub async fn bind(
         return Ok(false);
     }
     Store::hold_additions(&mut write, user, now + HOLD).await?;
-    write.commit().await.map_err(StoreError::from)?;
-    app.store
-        .insert_event(
-            now,
-            "bound",
-            how.code(),
-            challenge,
-            &format!("device {}", candidate.device),
-        )
-        .await?;
+    let detail = format!("device {}", candidate.device);
+    let event = Event::about(challenge, now, "bound", how.code(), &detail);
+    Store::append_event_in(&mut write, &event).await?;
+    if let (Some(person), Some(device)) = (&person, &device) {
+        let notice = Notice::bound(challenge, device, how, now);
+        notice::queue(app, &mut write, person, &notice, now).await?;
+    }
+    write.commit().await?;
     metrics::counter!("tacit_bindings_total", "how" => how.code()).increment(1);
     tracing::info!(challenge = %challenge.id, device = %candidate.device, how = how.code(), "device bound");
     Ok(true)
 }
 
-/// Whether the person may set up another factor now. The first one is exempt from the hold after a binding: it is
-/// supervised, and without it the person could not sign in at all.
-pub async fn may_add_factor(store: &Store, user: &User, now: Millis) -> Result<bool, StoreError> {
-    Ok(now >= user.additions_held_until || store.count_factors(&user.id).await? == 0)
+/// Takes a device back and tells everybody for whom it answered. `false` if there is none of this id that stands.
+pub async fn revoke(
+    app: &App,
+    id: &DeviceId,
+    actor: &str,
+    now: Millis,
+) -> Result<bool, StoreError> {
+    let mut people = BTreeMap::new();
+    for binding in app.store.bindings_of_device(id).await? {
+        if binding.revoked_at == 0
+            && let Some(user) = app.store.find_user(&binding.user).await?
+        {
+            people.insert(user.id.clone(), user);
+        }
+    }
+    let device = app.store.find_device(id).await?;
+    let mut write = app.store.write().await?;
+    if !Store::revoke_device(&mut write, id, now).await? {
+        return Ok(false);
+    }
+    let mut names = people.keys();
+    let event = Event {
+        // Of several people none is named here; the notices go to all of them.
+        user_id: match (names.next(), names.next()) {
+            (Some(only), None) => only.to_string(),
+            _ => String::new(),
+        },
+        device_id: id.to_string(),
+        ..Event::by_administrator(now, "device_revoked", actor, id.as_str())
+    };
+    Store::append_event_in(&mut write, &event).await?;
+    if let Some(device) = &device {
+        let notice = Notice::device_revoked(device, now);
+        for person in people.values() {
+            notice::queue(app, &mut write, person, &notice, now).await?;
+        }
+    }
+    write.commit().await?;
+    Ok(true)
+}
+
+/// Whether the person may set up another factor now. A first one is held as well (docs/adr/0008): whoever got a device bound
+/// by deceit must not turn it into something that outlives the device before the notices have been read, and a help-desk
+/// code for one sign-in is on offer meanwhile.
+pub const fn may_add_factor(user: &User, now: Millis) -> bool {
+    now >= user.additions_held_until
 }
 
 /// The challenge's person, if there is one who may sign in.

@@ -53,6 +53,7 @@ pub mod connection;
 pub mod device;
 pub mod enrolment;
 pub mod factor;
+pub mod notice;
 pub mod oidc;
 pub mod policy;
 pub mod request;

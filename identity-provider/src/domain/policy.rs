@@ -8,7 +8,7 @@
 
 mod rules;
 
-pub use rules::{Agent, Condition, Facts, LearningState, Rule, Then};
+pub use rules::{Agent, Condition, Facts, Hours, LearningState, Prompt, Rule, Then};
 
 use super::challenge::Factor;
 use crate::store::{Store, StoreError};
@@ -69,6 +69,12 @@ pub enum PolicyError {
     /// Factors where they mean nothing.
     #[error("rule {0:?} names factors, but does not step up")]
     FactorsUnused(String),
+    /// A prompt where it means nothing.
+    #[error("rule {0:?} has a prompt, but does not allow")]
+    PromptUnused(String),
+    /// A prompt that would never or always be due.
+    #[error("rule {0:?}: hours of a prompt have to be between 1 and 8760")]
+    PromptHours(String),
 }
 
 #[derive(Deserialize)]
@@ -94,6 +100,8 @@ pub struct Ruling<'a> {
     pub factors: &'a [Factor],
     /// The rule that matched.
     pub rule: Option<&'a str>,
+    /// How often it wants an ordinary factor nevertheless.
+    pub prompt: Option<Prompt>,
 }
 
 impl Policy {
@@ -134,11 +142,13 @@ impl Policy {
                 then: rule.then,
                 factors: rule.offered(),
                 rule: Some(&rule.name),
+                prompt: rule.prompt,
             },
             None => Ruling {
                 then: Then::StepUp,
                 factors: &Factor::ALL,
                 rule: None,
+                prompt: None,
             },
         }
     }

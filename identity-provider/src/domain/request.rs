@@ -43,11 +43,10 @@ pub struct Asked {
 }
 
 impl Asked {
-    /// What a verified AuthnRequest asks. One that forbids us to show anything asks nothing that can be answered.
+    /// What a verified AuthnRequest asks. One that forbids us to show anything never comes here.
     pub fn of_saml(request: &AuthnRequest) -> Self {
         let subject = request
             .subject()
-            .filter(|_| !request.is_passive())
             .and_then(|s| UserName::new(s.value.as_str()).ok());
         Self {
             subject,

@@ -276,49 +276,27 @@ impl Asked<'_> {
     /// Counts a try at something of this person that can be guessed, over all challenges: a few in a quarter of an hour,
     /// and not many more in a day. It is counted for people who do not exist as well. Only this factor is closed by it.
     async fn count_try(&self, what: &str) -> Result<bool, Refusal> {
-        let subject = keys::hash(
-            self.challenge
-                .subject
-                .as_str()
-                .to_ascii_lowercase()
-                .as_bytes(),
-        );
-        let store = &self.app.store;
-        let soon = store
-            .count_attempt(
-                &format!("{what} soon {subject}"),
-                code::ATTEMPTS,
-                15 * MINUTE,
-                self.now,
-            )
+        let (store, [soon, day]) = (&self.app.store, self.tries_at(what));
+        let few = store
+            .count_attempt(&soon, code::ATTEMPTS, 15 * MINUTE, self.now)
             .await?;
-        let day = store
-            .count_attempt(
-                &format!("{what} day {subject}"),
-                4 * code::ATTEMPTS,
-                crate::clock::DAY,
-                self.now,
-            )
+        let not_many = store
+            .count_attempt(&day, 4 * code::ATTEMPTS, crate::clock::DAY, self.now)
             .await?;
-        Ok(soon && day)
+        Ok(few && not_many)
     }
 
     async fn forgive_tries(&self, what: &str) -> Result<(), Refusal> {
-        let subject = keys::hash(
-            self.challenge
-                .subject
-                .as_str()
-                .to_ascii_lowercase()
-                .as_bytes(),
-        );
-        self.app
-            .store
-            .clear_attempts(&format!("{what} soon {subject}"))
-            .await?;
-        self.app
-            .store
-            .clear_attempts(&format!("{what} day {subject}"))
-            .await?;
+        for tries in self.tries_at(what) {
+            self.app.store.clear_attempts(&tries).await?;
+        }
         Ok(())
+    }
+
+    /// Under which names tries at something of this person are counted: for a quarter of an hour, and for a day.
+    fn tries_at(&self, what: &str) -> [String; 2] {
+        let subject = self.challenge.subject.as_str().to_ascii_lowercase();
+        let subject = keys::hash(subject.as_bytes());
+        ["soon", "day"].map(|span| format!("{what} {span} {subject}"))
     }
 }

@@ -123,7 +123,12 @@ pub fn is_same_origin(headers: &HeaderMap, origin: &Origin) -> bool {
 
 /// Lets a page of a challenge load our own files, talk to us, and send its form to Okta. Chromium holds the redirects that
 /// follow the form against `form-action` as well, and they end at applications that only Okta knows: hence every https URL.
-pub fn challenge_page(_: &Challenge, mut response: Response) -> Response {
+pub fn challenge_page(_: &Challenge, response: Response) -> Response {
+    page_with_form(response)
+}
+
+/// As [`challenge_page`], for a page whose form leaves by itself and belongs to no challenge.
+pub fn page_with_form(mut response: Response) -> Response {
     const POLICY: HeaderValue = HeaderValue::from_static(
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
          form-action 'self' https:; base-uri 'none'; frame-ancestors 'none'",

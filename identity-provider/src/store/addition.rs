@@ -1,5 +1,5 @@
-//! Adding an ordinary factor to a person: one transaction that also begins the hold, so that of two additions at once
-//! only one happens.
+//! Adding an ordinary factor to a person, in a transaction that also begins the hold: of two additions at once only one
+//! happens.
 
 use super::{Result, Store, Write, factor::PasskeyRow};
 use crate::{
@@ -10,13 +10,12 @@ use crate::{
 impl Store {
     /// Adds a passkey; `false` while a hold stands. [`super::StoreError::Conflict`] if the credential is known.
     pub async fn add_passkey(
-        &self,
+        write: &mut Write<'_>,
         user: &UserId,
         passkey: &PasskeyRow,
         now: Millis,
     ) -> Result<bool> {
-        let mut write = self.write().await?;
-        if !begin_hold(&mut write, user, now).await? {
+        if !begin_hold(write, user, now).await? {
             return Ok(false);
         }
         sqlx::query(
@@ -29,22 +28,20 @@ impl Store {
         .bind(&passkey.label)
         .bind(passkey.created_at)
         .bind(passkey.last_used_at)
-        .execute(&mut *write)
+        .execute(&mut **write)
         .await?;
-        write.commit().await?;
         Ok(true)
     }
 
     /// Puts a secret of which `step` was just shown in place of an older one; `false` while a hold stands.
     pub async fn add_totp(
-        &self,
+        write: &mut Write<'_>,
         user: &UserId,
         sealed_secret: &str,
         step: i64,
         now: Millis,
     ) -> Result<bool> {
-        let mut write = self.write().await?;
-        if !begin_hold(&mut write, user, now).await? {
+        if !begin_hold(write, user, now).await? {
             return Ok(false);
         }
         sqlx::query(
@@ -56,25 +53,17 @@ impl Store {
         .bind(sealed_secret)
         .bind(step)
         .bind(now)
-        .execute(&mut *write)
+        .execute(&mut **write)
         .await?;
-        write.commit().await?;
         Ok(true)
     }
 }
 
-/// Begins the hold, if none stands or if this is the person's first ordinary factor (see
-/// [`crate::domain::enrolment::may_add_factor`]). A transaction that is dropped is rolled back.
+/// Begins the hold, unless one stands (see [`crate::domain::enrolment::may_add_factor`]). Of two at once the second waits
+/// for the row, and then sees the first one's hold.
 async fn begin_hold(write: &mut Write<'_>, user: &UserId, now: Millis) -> Result<bool> {
-    // The row is locked by a statement of its own, so that the next one sees what another addition has committed.
-    sqlx::query("UPDATE users SET additions_held_until = additions_held_until WHERE id = $1")
-        .bind(user.as_str())
-        .execute(&mut **write)
-        .await?;
     let done = sqlx::query(
-        "UPDATE users SET additions_held_until = $2 WHERE id = $1 AND (additions_held_until <= $3 OR NOT (\
-         EXISTS (SELECT 1 FROM passkeys WHERE user_id = $1) \
-         OR EXISTS (SELECT 1 FROM totp_secrets WHERE user_id = $1 AND confirmed_at > 0)))",
+        "UPDATE users SET additions_held_until = $2 WHERE id = $1 AND additions_held_until <= $3",
     )
     .bind(user.as_str())
     .bind(now + HOLD)

@@ -49,6 +49,7 @@ impl Store {
 
     /// Begins a session; `hash` is that of its cookie.
     pub async fn insert_admin_session(&self, hash: &str, session: &AdminSession) -> Result<()> {
+        let mut write = self.one().await?;
         sqlx::query(
             "INSERT INTO admin_sessions (hash, admin, created_at, last_seen, expires_at) VALUES ($1, $2, $3, $4, $5)",
         )
@@ -57,8 +58,9 @@ impl Store {
         .bind(session.created_at)
         .bind(session.last_seen)
         .bind(session.expires_at)
-        .execute(&self.pool)
+        .execute(&mut *write)
         .await?;
+        write.commit().await?;
         Ok(())
     }
 
@@ -69,6 +71,7 @@ impl Store {
         idle_since: Millis,
         now: Millis,
     ) -> Result<Option<AdminSession>> {
+        let mut write = self.one().await?;
         let session = sqlx::query_as(
             "UPDATE admin_sessions SET last_seen = $3 WHERE hash = $1 AND expires_at > $3 AND last_seen >= $2 \
              RETURNING admin, created_at, last_seen, expires_at",
@@ -76,17 +79,20 @@ impl Store {
         .bind(hash)
         .bind(idle_since)
         .bind(now)
-        .fetch_optional(&self.pool)
+        .fetch_optional(&mut *write)
         .await?;
+        write.commit().await?;
         Ok(session)
     }
 
     /// Ends a session.
     pub async fn delete_admin_session(&self, hash: &str) -> Result<()> {
+        let mut write = self.one().await?;
         sqlx::query("DELETE FROM admin_sessions WHERE hash = $1")
             .bind(hash)
-            .execute(&self.pool)
+            .execute(&mut *write)
             .await?;
+        write.commit().await?;
         Ok(())
     }
 }

@@ -1,6 +1,6 @@
 //! Challenges. Every move is one conditional UPDATE, so of many at once one wins.
 
-use super::{Result, Store, StoreError, Write, from_json, json};
+use super::{Result, Store, StoreError, Write, corrupt, from_json, id, json};
 use crate::{
     clock::Millis,
     domain::{
@@ -20,19 +20,6 @@ macro_rules! columns {
          fallback_at, factor, amr, passed_at, matching, place, agent, application, device_id, installation, \
          answered_by, created_at, expires_at, decided_at"
     };
-}
-
-/// Text of a row as an identifier.
-fn id<T: TryFrom<String>>(
-    row: &AnyRow,
-    column: &'static str,
-) -> std::result::Result<T, sqlx::Error> {
-    let text: String = row.try_get(column)?;
-    T::try_from(text).map_err(|_| corrupt(column))
-}
-
-fn corrupt(what: &'static str) -> sqlx::Error {
-    sqlx::Error::Decode(StoreError::Corrupt(what).into())
 }
 
 fn some(at: Millis) -> Option<Millis> {
@@ -110,7 +97,8 @@ pub struct Scored<'a> {
 impl Store {
     /// Adds a challenge; [`StoreError::Conflict`] if its request is known already.
     pub async fn insert_challenge(&self, c: &Challenge) -> Result<()> {
-        sqlx::query(
+        let mut write = self.one().await?;
+        let inserted = sqlx::query(
             "INSERT INTO challenges (id, connection_id, request_id, request, req, subject, user_id, browser, nonce, \
              nonce_used, state, reasons, allowed_factors, fallback_at, factor, amr, passed_at, matching, place, agent, \
              application, device_id, installation, answered_by, code_attempts, created_at, expires_at, decided_at) \
@@ -135,9 +123,13 @@ impl Store {
         .bind(&c.application)
         .bind(c.created_at)
         .bind(c.expires_at)
-        .execute(&self.pool)
-        .await?;
-        Ok(())
+        .execute(&mut *write)
+        .await
+        .map_err(StoreError::from);
+        // Committed even if nothing was inserted: the row that stood in the way may share this turn's batch, and whoever
+        // is told of a conflict looks for it next.
+        write.commit().await?;
+        inserted.map(|_| ())
     }
 
     /// The challenge of this id.
@@ -247,14 +239,16 @@ impl Store {
 
     /// Notes that an ordinary factor was begun; `false` if the challenge is decided or expired.
     pub async fn begin_fallback(&self, id: &ChallengeId, now: Millis) -> Result<bool> {
+        let mut write = self.one().await?;
         let done = sqlx::query(
             "UPDATE challenges SET fallback_at = CASE WHEN fallback_at = 0 THEN $2 ELSE fallback_at END, state = 'step_up' \
              WHERE id = $1 AND state IN ('waiting', 'step_up') AND expires_at > $2",
         )
         .bind(id.as_str())
         .bind(now)
-        .execute(&self.pool)
+        .execute(&mut *write)
         .await?;
+        write.commit().await?;
         Ok(done.rows_affected() == 1)
     }
 
@@ -289,6 +283,7 @@ impl Store {
         candidate: &Candidate,
         now: Millis,
     ) -> Result<bool> {
+        let mut write = self.one().await?;
         let done = sqlx::query(
             "UPDATE challenges SET device_id = $2, installation = $3 WHERE id = $1 AND expires_at > $4 \
              AND (device_id = '' OR (device_id = $2 AND installation = $3))",
@@ -297,8 +292,9 @@ impl Store {
         .bind(candidate.device.as_str())
         .bind(candidate.installation.as_str())
         .bind(now)
-        .execute(&self.pool)
+        .execute(&mut *write)
         .await?;
+        write.commit().await?;
         Ok(done.rows_affected() == 1)
     }
 }

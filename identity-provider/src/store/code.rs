@@ -56,6 +56,7 @@ impl Store {
         hash: &str,
         now: Millis,
     ) -> Result<Option<(Purpose, String)>> {
+        let mut write = self.one().await?;
         let used: Option<(String, String)> = sqlx::query_as(
             "UPDATE help_desk_codes SET used_at = $3 WHERE challenge_id = $1 AND hash = $2 AND used_at = 0 \
              AND expires_at > $3 RETURNING purpose, issued_by",
@@ -63,18 +64,21 @@ impl Store {
         .bind(challenge.as_str())
         .bind(hash)
         .bind(now)
-        .fetch_optional(&self.pool)
+        .fetch_optional(&mut *write)
         .await?;
+        write.commit().await?;
         Ok(used.and_then(|(purpose, issuer)| Some((Purpose::from_code(&purpose)?, issuer))))
     }
 
     /// Counts a try at the codes of a challenge before it is judged; `false` once `most` were made.
     pub async fn count_code_attempt(&self, challenge: &ChallengeId, most: i64) -> Result<bool> {
+        let mut write = self.one().await?;
         let done = sqlx::query("UPDATE challenges SET code_attempts = code_attempts + 1 WHERE id = $1 AND code_attempts < $2")
             .bind(challenge.as_str())
             .bind(most)
-            .execute(&self.pool)
+            .execute(&mut *write)
             .await?;
+        write.commit().await?;
         Ok(done.rows_affected() == 1)
     }
 }

@@ -72,6 +72,7 @@ impl Store {
 
     /// Replaces what can change of a connection; `false` if there is none of this id.
     pub async fn update_connection(&self, connection: &Connection) -> Result<bool> {
+        let mut write = self.one().await?;
         let done = sqlx::query(
             "UPDATE connections SET role = $2, okta_offers_choice = $3, metadata = $4, updated_at = $5 WHERE id = $1",
         )
@@ -80,17 +81,26 @@ impl Store {
         .bind(i64::from(connection.okta_offers_choice))
         .bind(&connection.metadata)
         .bind(connection.updated_at)
-        .execute(&self.pool)
+        .execute(&mut *write)
         .await?;
+        write.commit().await?;
+        self.forget_connections();
         Ok(done.rows_affected() == 1)
     }
 
     /// The connection of this id.
     pub async fn find_connection(&self, id: &ConnectionId) -> Result<Option<Connection>> {
+        let ticket = match self.recent.connections.find(id.as_str()) {
+            Ok(found) => return Ok(found),
+            Err(ticket) => ticket,
+        };
         let found = sqlx::query_as("SELECT id, role, okta_offers_choice, metadata, updated_at FROM connections WHERE id = $1")
             .bind(id.as_str())
             .fetch_optional(&self.pool)
             .await?;
+        if found.is_some() {
+            self.recent.connections.put(ticket, id.as_str(), &found);
+        }
         Ok(found)
     }
 
@@ -104,6 +114,10 @@ impl Store {
 
     /// The signing keys of a connection that are in use or will be: the current one first.
     pub async fn signing_keys_of(&self, id: &ConnectionId) -> Result<Vec<SigningKey>> {
+        let ticket = match self.recent.signing_keys.find(id.as_str()) {
+            Ok(found) => return Ok(found),
+            Err(ticket) => ticket,
+        };
         let keys = sqlx::query_as(
             "SELECT id, status, certificate, sealed_key, created_at FROM signing_keys \
              WHERE connection_id = $1 AND status <> 'retired' ORDER BY status, created_at",
@@ -111,6 +125,9 @@ impl Store {
         .bind(id.as_str())
         .fetch_all(&self.pool)
         .await?;
+        if !keys.is_empty() {
+            self.recent.signing_keys.put(ticket, id.as_str(), &keys);
+        }
         Ok(keys)
     }
 
@@ -134,6 +151,7 @@ impl Store {
         }
         insert_key(&mut write, id, key).await?;
         write.commit().await?;
+        self.forget_connections();
         Ok(())
     }
 
@@ -162,7 +180,15 @@ impl Store {
             .execute(&mut *write)
             .await?;
         write.commit().await?;
+        self.forget_connections();
         Ok(true)
+    }
+}
+
+impl Store {
+    fn forget_connections(&self) {
+        self.recent.connections.forget();
+        self.recent.signing_keys.forget();
     }
 }
 

@@ -67,6 +67,23 @@ pub struct PersonLine {
     pub silence_off_reason: String,
 }
 
+/// Something that was added to an account or taken from it.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct ChangeLine {
+    /// The event.
+    pub id: String,
+    /// When.
+    pub at: Millis,
+    /// `bound`, `factor_added` or `device_revoked`.
+    pub kind: String,
+    /// The person; empty if it concerns several.
+    pub login: String,
+    /// The device; may be empty.
+    pub device_id: String,
+    /// Who did it.
+    pub actor: String,
+}
+
 macro_rules! silent {
     ($columns:literal) => {
         concat!(
@@ -147,6 +164,19 @@ impl Store {
         let rows = sqlx::query_as(
             "SELECT id, status, revoked_at, protection_class, posture, extension, host, last_seen FROM devices \
              ORDER BY last_seen DESC, id LIMIT $1",
+        )
+        .bind(ROWS)
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows)
+    }
+
+    /// What was added to accounts and taken from them, the latest first: what notices tell of.
+    pub async fn latest_changes(&self) -> Result<Vec<ChangeLine>> {
+        let rows = sqlx::query_as(
+            "SELECT e.id, e.at, e.kind, COALESCE(u.login, '') AS login, e.device_id, e.actor FROM events e \
+             LEFT JOIN users u ON u.id = e.user_id WHERE e.kind IN ('bound', 'factor_added', 'device_revoked') \
+             ORDER BY e.at DESC, e.id DESC LIMIT $1",
         )
         .bind(ROWS)
         .fetch_all(&self.pool)

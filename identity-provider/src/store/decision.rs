@@ -42,6 +42,9 @@ pub struct Decision {
     /// JSON of the signed claims that were looked at; empty if there are none.
     #[serde(skip)]
     pub evidence: String,
+    /// JSON of [`crate::domain::answer::Question`]; empty if policy was not asked.
+    #[serde(skip)]
+    pub facts: String,
     /// The policy rule that matched.
     pub rule: String,
     /// From the request to the decision.
@@ -59,10 +62,7 @@ impl Decision {
             challenge: challenge.id.to_string(),
             connection: challenge.connection.to_string(),
             request_id: challenge.request.id().to_owned(),
-            user_id: challenge
-                .user
-                .as_ref()
-                .map_or_else(String::new, |u| u.as_str().into()),
+            user_id: user_of(challenge),
             user: challenge.subject.to_string(),
             device: String::new(),
             installation: String::new(),
@@ -73,10 +73,16 @@ impl Decision {
             verdict: String::new(),
             llr: 0.0,
             evidence: String::new(),
+            facts: String::new(),
             rule: String::new(),
             challenge_ms: now - challenge.created_at,
             policy_version: 0,
         }
+    }
+
+    /// Whether an ordinary factor decided it, which no policy does.
+    pub fn is_by_factor(&self) -> bool {
+        !self.factor.is_empty() && self.factor != "silent"
     }
 }
 
@@ -99,6 +105,39 @@ pub struct Event {
     pub challenge_id: String,
     /// In words.
     pub detail: String,
+}
+
+impl Event {
+    /// About a challenge, its person and its candidate device.
+    pub fn about(challenge: &Challenge, at: Millis, kind: &str, actor: &str, detail: &str) -> Self {
+        let candidate = challenge.candidate.as_ref();
+        Self {
+            user_id: user_of(challenge),
+            device_id: candidate.map_or_else(String::new, |c| c.device.to_string()),
+            challenge_id: challenge.id.to_string(),
+            ..Self::by_administrator(at, kind, actor, detail)
+        }
+    }
+
+    /// About nobody in particular.
+    pub fn by_administrator(at: Millis, kind: &str, actor: &str, detail: &str) -> Self {
+        Self {
+            id: random::id(at),
+            at,
+            kind: kind.into(),
+            actor: actor.into(),
+            user_id: String::new(),
+            device_id: String::new(),
+            challenge_id: String::new(),
+            detail: detail.into(),
+        }
+    }
+}
+
+/// Our id of the person; empty if there is none of that name.
+fn user_of(challenge: &Challenge) -> String {
+    let user = challenge.user.as_ref();
+    user.map_or_else(String::new, |user| user.as_str().into())
 }
 
 impl FromRow<'_, AnyRow> for Decision {
@@ -124,6 +163,7 @@ impl FromRow<'_, AnyRow> for Decision {
             rule: row.try_get("rule")?,
             challenge_ms: row.try_get("challenge_ms")?,
             policy_version: row.try_get("policy_version")?,
+            facts: row.try_get("facts")?,
         })
     }
 }
@@ -131,7 +171,7 @@ impl FromRow<'_, AnyRow> for Decision {
 macro_rules! columns {
     () => {
         "id, at, challenge_id, connection_id, request_id, user_id, login, device_id, installation, outcome, reasons, \
-         factor, protection_class, verdict, llr, evidence, rule, challenge_ms, policy_version"
+         factor, protection_class, verdict, llr, evidence, rule, challenge_ms, policy_version, facts"
     };
 }
 
@@ -141,7 +181,7 @@ impl Store {
         sqlx::query(concat!(
             "INSERT INTO decisions (",
             columns!(),
-            ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)"
+            ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)"
         ))
         .bind(&d.id)
         .bind(d.at)
@@ -162,6 +202,7 @@ impl Store {
         .bind(&d.rule)
         .bind(d.challenge_ms)
         .bind(d.policy_version)
+        .bind(&d.facts)
         .execute(&mut **write)
         .await?;
         Ok(())
@@ -217,23 +258,8 @@ impl Store {
         challenge: &Challenge,
         detail: &str,
     ) -> Result<()> {
-        let event = Event {
-            id: random::id(at),
-            at,
-            kind: kind.into(),
-            actor: actor.into(),
-            user_id: challenge
-                .user
-                .as_ref()
-                .map_or_else(String::new, |u| u.as_str().into()),
-            device_id: challenge
-                .candidate
-                .as_ref()
-                .map_or_else(String::new, |c| c.device.to_string()),
-            challenge_id: challenge.id.to_string(),
-            detail: detail.into(),
-        };
-        self.append_event(&event).await
+        self.append_event(&Event::about(challenge, at, kind, actor, detail))
+            .await
     }
 
     /// Notes something that an administrator did.
@@ -244,21 +270,20 @@ impl Store {
         actor: &str,
         detail: &str,
     ) -> Result<()> {
-        let event = Event {
-            id: random::id(at),
-            at,
-            kind: kind.into(),
-            actor: actor.into(),
-            user_id: String::new(),
-            device_id: String::new(),
-            challenge_id: String::new(),
-            detail: detail.into(),
-        };
-        self.append_event(&event).await
+        self.append_event(&Event::by_administrator(at, kind, actor, detail))
+            .await
     }
 
     /// Notes anything.
     pub async fn append_event(&self, event: &Event) -> Result<()> {
+        let mut write = self.write().await?;
+        Self::append_event_in(&mut write, event).await?;
+        write.commit().await?;
+        Ok(())
+    }
+
+    /// Notes anything within the caller's transaction.
+    pub async fn append_event_in(write: &mut Write<'_>, event: &Event) -> Result<()> {
         sqlx::query(
             "INSERT INTO events (id, at, kind, actor, user_id, device_id, challenge_id, detail) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
@@ -271,7 +296,7 @@ impl Store {
         .bind(&event.device_id)
         .bind(&event.challenge_id)
         .bind(&event.detail)
-        .execute(&self.pool)
+        .execute(&mut **write)
         .await?;
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! Devices, installations, bindings, and what holds per person and device.
 
-use super::{Result, Store, StoreError, Write, from_json, json};
+use super::{Result, Store, StoreError, Write, corrupt, from_json, id, json};
 use crate::{
     clock::Millis,
     domain::{
@@ -26,17 +26,6 @@ macro_rules! binding {
     () => {
         "id, device_id, jkt, user_id, how, created_at, revoked_at"
     };
-}
-
-fn corrupt(what: &'static str) -> sqlx::Error {
-    sqlx::Error::Decode(StoreError::Corrupt(what).into())
-}
-
-fn id<T: TryFrom<String>>(
-    row: &AnyRow,
-    column: &'static str,
-) -> std::result::Result<T, sqlx::Error> {
-    T::try_from(row.try_get::<String, _>(column)?).map_err(|_| corrupt(column))
 }
 
 impl FromRow<'_, AnyRow> for Device {
@@ -86,6 +75,15 @@ impl FromRow<'_, AnyRow> for Norm {
             confirmations: row.try_get("confirmations")?,
         })
     }
+}
+
+/// What is known of a person before any device has answered.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Standing {
+    /// By name.
+    pub groups: Vec<String>,
+    /// Silence was switched off on some device.
+    pub has_silence_off: bool,
 }
 
 impl Store {
@@ -200,15 +198,13 @@ impl Store {
 
     /// Takes a device back: it answers nothing any more, its bindings end, and it is told to wipe. `false` if there is
     /// none of this id that stands.
-    pub async fn revoke_device(&self, id: &DeviceId, now: Millis) -> Result<bool> {
-        let mut write = self.write().await?;
+    pub async fn revoke_device(write: &mut Write<'_>, id: &DeviceId, now: Millis) -> Result<bool> {
         let done = sqlx::query("UPDATE devices SET revoked_at = $2, status = 'revoked' WHERE id = $1 AND revoked_at = 0")
             .bind(id.as_str())
             .bind(now)
-            .execute(&mut *write)
+            .execute(&mut **write)
             .await?;
-        end_bindings(&mut write, id, now).await?;
-        write.commit().await?;
+        end_bindings(write, id, now).await?;
         Ok(done.rows_affected() == 1)
     }
 
@@ -347,10 +343,7 @@ impl Store {
         .bind(installation.as_str())
         .fetch_all(&self.pool)
         .await?;
-        logins
-            .into_iter()
-            .map(|l| UserName::new(l).map_err(|_| StoreError::Corrupt("login")))
-            .collect()
+        user_names(logins)
     }
 
     /// Logins whose data on this device has to go: no binding to it stands, or the person is disabled.
@@ -363,10 +356,7 @@ impl Store {
         .bind(device.as_str())
         .fetch_all(&self.pool)
         .await?;
-        logins
-            .into_iter()
-            .map(|l| UserName::new(l).map_err(|_| StoreError::Corrupt("login")))
-            .collect()
+        user_names(logins)
     }
 
     /// What holds for the person on the device.
@@ -421,16 +411,22 @@ impl Store {
         Ok(())
     }
 
-    /// Whether silence is off for this person on any device since `since`.
-    pub async fn has_silence_off(&self, user: &UserId, since: Millis) -> Result<bool> {
-        let found: Option<i64> = sqlx::query_scalar(
-            "SELECT silence_off_at FROM norms WHERE user_id = $1 AND silence_off_at > $2 LIMIT 1",
+    /// What is known of a person before any device has answered, in one query.
+    pub async fn find_standing(&self, user: &UserId, since: Millis) -> Result<Standing> {
+        let rows: Vec<(i64, String)> = sqlx::query_as(
+            "SELECT CAST(0 AS BIGINT) AS kind, name FROM user_groups WHERE user_id = $1 UNION ALL \
+             SELECT CAST(1 AS BIGINT) AS kind, device_id AS name FROM norms WHERE user_id = $1 AND silence_off_at > $2 \
+             ORDER BY kind, name",
         )
         .bind(user.as_str())
         .bind(since)
-        .fetch_optional(&self.pool)
+        .fetch_all(&self.pool)
         .await?;
-        Ok(found.is_some())
+        let (groups, off): (Vec<_>, Vec<_>) = rows.into_iter().partition(|(kind, _)| *kind == 0);
+        Ok(Standing {
+            groups: groups.into_iter().map(|(_, name)| name).collect(),
+            has_silence_off: !off.is_empty(),
+        })
     }
 
     /// Notes an unclear answer.
@@ -457,6 +453,7 @@ impl Store {
         learning: &Learning,
         now: Millis,
     ) -> Result<()> {
+        let mut write = self.one().await?;
         sqlx::query(
             "UPDATE norms SET progress = $3, mature = $4, confirmations = $5, updated_at = $6 WHERE user_id = $1 AND device_id = $2",
         )
@@ -466,10 +463,18 @@ impl Store {
         .bind(i64::from(learning.mature))
         .bind(i64::from(learning.confirmations))
         .bind(now)
-        .execute(&self.pool)
+        .execute(&mut *write)
         .await?;
+        write.commit().await?;
         Ok(())
     }
+}
+
+fn user_names(logins: Vec<String>) -> Result<Vec<UserName>> {
+    let names = logins.into_iter().map(UserName::new);
+    names
+        .map(|name| name.map_err(|_| StoreError::Corrupt("login")))
+        .collect()
 }
 
 async fn end_bindings(write: &mut Write<'_>, device: &DeviceId, now: Millis) -> Result<()> {

@@ -35,23 +35,6 @@ pub struct TotpRow {
 }
 
 impl Store {
-    /// Adds a passkey; [`super::StoreError::Conflict`] if the credential is known.
-    pub async fn insert_passkey(&self, passkey: &PasskeyRow) -> Result<()> {
-        sqlx::query(
-            "INSERT INTO passkeys (credential_id, user_id, credential, label, created_at, last_used_at) \
-             VALUES ($1, $2, $3, $4, $5, $6)",
-        )
-        .bind(&passkey.credential_id)
-        .bind(&passkey.user_id)
-        .bind(&passkey.credential)
-        .bind(&passkey.label)
-        .bind(passkey.created_at)
-        .bind(passkey.last_used_at)
-        .execute(&self.pool)
-        .await?;
-        Ok(())
-    }
-
     /// All passkeys of a person, oldest first.
     pub async fn passkeys_of(&self, user: &UserId) -> Result<Vec<PasskeyRow>> {
         let rows = sqlx::query_as(
@@ -71,30 +54,17 @@ impl Store {
         credential: &str,
         now: Millis,
     ) -> Result<()> {
+        let mut write = self.one().await?;
         sqlx::query(
             "UPDATE passkeys SET credential = $2, last_used_at = $3 WHERE credential_id = $1",
         )
         .bind(credential_id)
         .bind(credential)
         .bind(now)
-        .execute(&self.pool)
+        .execute(&mut *write)
         .await?;
+        write.commit().await?;
         Ok(())
-    }
-
-    /// Puts a secret that is not confirmed yet in place of another that is not; `false` if a confirmed one stands.
-    pub async fn put_totp(&self, user: &UserId, sealed_secret: &str, now: Millis) -> Result<bool> {
-        let done = sqlx::query(
-            "INSERT INTO totp_secrets (user_id, sealed_secret, last_step, created_at, confirmed_at) \
-             VALUES ($1, $2, 0, $3, 0) ON CONFLICT (user_id) DO UPDATE SET sealed_secret = excluded.sealed_secret, \
-             last_step = 0, created_at = excluded.created_at WHERE totp_secrets.confirmed_at = 0",
-        )
-        .bind(user.as_str())
-        .bind(sealed_secret)
-        .bind(now)
-        .execute(&self.pool)
-        .await?;
-        Ok(done.rows_affected() == 1)
     }
 
     /// The secret of a person, confirmed or not.
@@ -108,31 +78,18 @@ impl Store {
         Ok(row)
     }
 
-    /// Accepts time step `step` if it is newer than any accepted before, and confirms the secret. A code counts once.
-    pub async fn use_totp_step(&self, user: &UserId, step: i64, now: Millis) -> Result<bool> {
+    /// Accepts time step `step` if it is newer than any accepted before. A code counts once.
+    pub async fn use_totp_step(&self, user: &UserId, step: i64) -> Result<bool> {
+        let mut write = self.one().await?;
         let done = sqlx::query(
-            "UPDATE totp_secrets SET last_step = $2, \
-             confirmed_at = CASE WHEN confirmed_at = 0 THEN $3 ELSE confirmed_at END \
-             WHERE user_id = $1 AND last_step < $2",
+            "UPDATE totp_secrets SET last_step = $2 WHERE user_id = $1 AND last_step < $2 AND confirmed_at > 0",
         )
         .bind(user.as_str())
         .bind(step)
-        .bind(now)
-        .execute(&self.pool)
+        .execute(&mut *write)
         .await?;
+        write.commit().await?;
         Ok(done.rows_affected() == 1)
-    }
-
-    /// How many factors a person has enrolled: passkeys and confirmed TOTP secrets.
-    pub async fn count_factors(&self, user: &UserId) -> Result<i64> {
-        let count = sqlx::query_scalar(
-            "SELECT CAST((SELECT count(*) FROM passkeys WHERE user_id = $1) \
-             + (SELECT count(*) FROM totp_secrets WHERE user_id = $1 AND confirmed_at > 0) AS BIGINT)",
-        )
-        .bind(user.as_str())
-        .fetch_one(&self.pool)
-        .await?;
-        Ok(count)
     }
 
     /// Remembers the server's half of an attempt at a factor; a newer attempt replaces an older one.
@@ -143,6 +100,7 @@ impl Store {
         state: &str,
         now: Millis,
     ) -> Result<()> {
+        let mut write = self.one().await?;
         sqlx::query(
             "INSERT INTO factor_attempts (challenge_id, kind, state, created_at) VALUES ($1, $2, $3, $4) \
              ON CONFLICT (challenge_id, kind) DO UPDATE SET state = excluded.state, created_at = excluded.created_at",
@@ -151,8 +109,9 @@ impl Store {
         .bind(kind)
         .bind(state)
         .bind(now)
-        .execute(&self.pool)
+        .execute(&mut *write)
         .await?;
+        write.commit().await?;
         Ok(())
     }
 
@@ -163,14 +122,16 @@ impl Store {
         kind: &str,
         since: Millis,
     ) -> Result<Option<String>> {
+        let mut write = self.one().await?;
         let state = sqlx::query_scalar(
             "DELETE FROM factor_attempts WHERE challenge_id = $1 AND kind = $2 AND created_at >= $3 RETURNING state",
         )
         .bind(challenge)
         .bind(kind)
         .bind(since)
-        .fetch_optional(&self.pool)
+        .fetch_optional(&mut *write)
         .await?;
+        write.commit().await?;
         Ok(state)
     }
 
@@ -182,6 +143,7 @@ impl Store {
         window: Millis,
         now: Millis,
     ) -> Result<bool> {
+        let mut write = self.one().await?;
         let failures: i64 = sqlx::query_scalar(
             "INSERT INTO attempts (key, failures, since) VALUES ($1, 1, $2) ON CONFLICT (key) DO UPDATE SET \
              failures = CASE WHEN attempts.since < $3 THEN 1 ELSE attempts.failures + 1 END, \
@@ -190,17 +152,20 @@ impl Store {
         .bind(key)
         .bind(now)
         .bind(now - window)
-        .fetch_one(&self.pool)
+        .fetch_one(&mut *write)
         .await?;
+        write.commit().await?;
         Ok(failures <= most)
     }
 
     /// Forgets the tries at `key`, because one succeeded.
     pub async fn clear_attempts(&self, key: &str) -> Result<()> {
+        let mut write = self.one().await?;
         sqlx::query("DELETE FROM attempts WHERE key = $1")
             .bind(key)
-            .execute(&self.pool)
+            .execute(&mut *write)
             .await?;
+        write.commit().await?;
         Ok(())
     }
 }

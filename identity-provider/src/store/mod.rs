@@ -13,18 +13,29 @@ pub mod decision;
 pub mod device;
 pub mod factor;
 pub mod oidc;
+pub mod outbox;
 pub mod policy;
+pub mod prompt;
+mod recent;
 pub mod replay;
 pub mod rollout;
 pub mod token;
 pub mod user;
+mod writer;
 
-use crate::clock::Millis;
-use sqlx::{
-    Any, AnyPool, Transaction,
-    any::{AnyPoolOptions, install_default_drivers},
+pub use writer::Write;
+
+use crate::{
+    clock::Millis,
+    domain::connection::{Connection, SigningKey},
 };
-use std::time::Duration;
+use recent::Recent;
+use sqlx::{
+    AnyConnection, AnyPool, Connection as _, Row,
+    any::{AnyPoolOptions, AnyRow, install_default_drivers},
+};
+use std::{sync::Arc, time::Duration};
+use writer::Writer;
 
 /// What can go wrong with a query. That nothing was found is no error but an `Option`.
 #[derive(Debug, thiserror::Error)]
@@ -58,15 +69,25 @@ impl From<sqlx::Error> for StoreError {
 /// What a store function returns.
 pub type Result<T> = std::result::Result<T, StoreError>;
 
-/// A transaction of either database.
-pub type Write<'a> = Transaction<'a, Any>;
-
 /// The database.
+///
+/// `pool` reads. What writes goes through [`Store::write`] or, where it is a single statement, [`Store::one`]: on SQLite both
+/// share one connection and one wait for the disk with whatever else is written at the time, and a write past them would
+/// have to fight for the lock.
 #[derive(Debug, Clone)]
 pub struct Store {
     pool: AnyPool,
-    /// How a transaction that writes begins: SQLite has to take its lock before it reads.
-    begin: &'static str,
+    /// SQLite's one writer; PostgreSQL needs none.
+    writer: Option<Arc<Writer>>,
+    recent: Arc<Remembered>,
+}
+
+/// What is kept in memory for a moment.
+#[derive(Debug, Default)]
+struct Remembered {
+    connections: Recent<Option<Connection>>,
+    signing_keys: Recent<Vec<SigningKey>>,
+    policy_version: Recent<Option<i64>>,
 }
 
 impl Store {
@@ -79,25 +100,56 @@ impl Store {
 
     async fn connect(url: &str) -> Result<Self> {
         install_default_drivers();
-        let (begin, connections) = match url.split_once(':') {
-            Some(("sqlite", _)) => ("BEGIN IMMEDIATE", 8),
-            Some(("postgres" | "postgresql", _)) => ("BEGIN", 16),
-            _ => return Err(StoreError::UnknownDatabase),
-        };
-        let options = AnyPoolOptions::new()
-            .max_connections(connections)
-            .acquire_timeout(Duration::from_secs(10));
-        let options = match begin {
-            "BEGIN" => options,
-            _ => options.after_connect(|connection, _| Box::pin(prepare_sqlite(connection))),
-        };
-        let pool = options.connect(url).await?;
-        Ok(Self { pool, begin })
+        let options = AnyPoolOptions::new().acquire_timeout(Duration::from_secs(10));
+        match url.split_once(':') {
+            Some(("sqlite", _)) => {
+                let mut connection = AnyConnection::connect(url).await?;
+                prepare_sqlite(&mut connection).await?;
+                let pool = options
+                    .max_connections(8)
+                    // A file does not go away as a server does, and asking it each time costs as much as a query.
+                    .test_before_acquire(false)
+                    .after_connect(|connection, _| Box::pin(prepare_sqlite(connection)))
+                    .connect(url)
+                    .await?;
+                let writer = Some(Arc::new(Writer::new(connection)));
+                Ok(Self {
+                    pool,
+                    writer,
+                    recent: Arc::default(),
+                })
+            }
+            Some(("postgres" | "postgresql", _)) => {
+                let pool = options.max_connections(16).connect(url).await?;
+                Ok(Self {
+                    pool,
+                    writer: None,
+                    recent: Arc::default(),
+                })
+            }
+            _ => Err(StoreError::UnknownDatabase),
+        }
     }
 
-    /// Begins a transaction that may write.
+    /// Begins a transaction that may write. Until it is over, nothing else of the same task may write.
     pub async fn write(&self) -> Result<Write<'_>> {
-        Ok(self.pool.begin_with(self.begin).await?)
+        Ok(match &self.writer {
+            Some(writer) => writer.turn().await?,
+            None => Write::own(self.pool.begin().await?),
+        })
+    }
+
+    /// As [`Self::write`], for exactly one statement.
+    pub async fn one(&self) -> Result<Write<'_>> {
+        Ok(match &self.writer {
+            Some(writer) => writer.one().await?,
+            None => Write::alone(self.pool.acquire().await?),
+        })
+    }
+
+    /// How often this process has waited for the disk so far; `None` on PostgreSQL, which does that elsewhere.
+    pub fn commits(&self) -> Option<u64> {
+        self.writer.as_ref().map(|writer| writer.commits())
     }
 
     /// Whether the database answers.
@@ -108,6 +160,9 @@ impl Store {
 
     /// Closes all connections.
     pub async fn close(&self) {
+        if let Some(writer) = &self.writer {
+            writer.close().await;
+        }
         self.pool.close().await;
     }
 
@@ -130,19 +185,22 @@ impl Store {
             "DELETE FROM installations WHERE last_seen < $1 - 3888000000 \
              AND NOT EXISTS (SELECT 1 FROM devices WHERE devices.id = installations.device_id)",
         ] {
-            let done = sqlx::query(statement).bind(now).execute(&self.pool).await?;
+            let mut write = self.one().await?;
+            let done = sqlx::query(statement)
+                .bind(now)
+                .execute(&mut *write)
+                .await?;
+            write.commit().await?;
             gone += done.rows_affected();
         }
-        Ok(gone)
+        Ok(gone + self.sweep_outbox(now).await? + self.sweep_prompts(now).await?)
     }
 }
 
-async fn prepare_sqlite(
-    connection: &mut sqlx::AnyConnection,
-) -> std::result::Result<(), sqlx::Error> {
+async fn prepare_sqlite(connection: &mut AnyConnection) -> std::result::Result<(), sqlx::Error> {
     for pragma in [
         "PRAGMA journal_mode = WAL",
-        "PRAGMA synchronous = NORMAL",
+        "PRAGMA synchronous = FULL",
         "PRAGMA busy_timeout = 5000",
         "PRAGMA secure_delete = ON",
     ] {
@@ -158,4 +216,18 @@ fn json(value: &impl serde::Serialize) -> String {
 
 fn from_json<T: serde::de::DeserializeOwned>(text: &str, what: &'static str) -> Result<T> {
     serde_json::from_str(text).map_err(|_| StoreError::Corrupt(what))
+}
+
+/// A row that this version did not write, where `sqlx` wants an error of its own.
+fn corrupt(what: &'static str) -> sqlx::Error {
+    sqlx::Error::Decode(StoreError::Corrupt(what).into())
+}
+
+/// Text of a row as an identifier.
+fn id<T: TryFrom<String>>(
+    row: &AnyRow,
+    column: &'static str,
+) -> std::result::Result<T, sqlx::Error> {
+    let text: String = row.try_get(column)?;
+    T::try_from(text).map_err(|_| corrupt(column))
 }

@@ -118,6 +118,7 @@ impl Store {
 
     /// Replaces what can change of a client; `false` if there is none.
     pub async fn update_oidc_client(&self, client: &OidcClient) -> Result<bool> {
+        let mut write = self.one().await?;
         let done = sqlx::query(
             "UPDATE oidc_clients SET registration = $2, assigned_groups = $3, subject = $4, updated_at = $5 \
              WHERE connection_id = $1",
@@ -127,8 +128,9 @@ impl Store {
         .bind(json(&client.groups))
         .bind(client.subject.code())
         .bind(client.updated_at)
-        .execute(&self.pool)
+        .execute(&mut *write)
         .await?;
+        write.commit().await?;
         Ok(done.rows_affected() == 1)
     }
 
@@ -186,23 +188,27 @@ impl Store {
         let Some(newest) = self.oidc_secrets_of(connection).await?.into_iter().next() else {
             return Ok(0);
         };
+        let mut write = self.one().await?;
         let done = sqlx::query(
             "UPDATE oidc_secrets SET retired_at = $3, sealed = '' WHERE connection_id = $1 AND retired_at = 0 AND id <> $2",
         )
         .bind(connection.as_str())
         .bind(newest.id)
         .bind(now)
-        .execute(&self.pool)
+        .execute(&mut *write)
         .await?;
+        write.commit().await?;
         Ok(done.rows_affected())
     }
 
     /// Keeps no secret in the clear any more, only hashes.
     pub async fn forget_oidc_secrets_in_the_clear(&self, connection: &ConnectionId) -> Result<()> {
+        let mut write = self.one().await?;
         sqlx::query("UPDATE oidc_secrets SET sealed = '' WHERE connection_id = $1")
             .bind(connection.as_str())
-            .execute(&self.pool)
+            .execute(&mut *write)
             .await?;
+        write.commit().await?;
         Ok(())
     }
 
@@ -214,6 +220,7 @@ impl Store {
         challenge: &ChallengeId,
         expires_at: Millis,
     ) -> Result<()> {
+        let mut write = self.one().await?;
         sqlx::query(
             "INSERT INTO oidc_codes (hash, connection_id, challenge_id, expires_at, used_at) VALUES ($1, $2, $3, $4, 0) \
              ON CONFLICT (challenge_id) DO NOTHING",
@@ -222,8 +229,9 @@ impl Store {
         .bind(connection.as_str())
         .bind(challenge.as_str())
         .bind(expires_at)
-        .execute(&self.pool)
+        .execute(&mut *write)
         .await?;
+        write.commit().await?;
         Ok(())
     }
 
@@ -330,14 +338,16 @@ impl Store {
         connection: &ConnectionId,
         now: Millis,
     ) -> Result<u64> {
+        let mut write = self.one().await?;
         let done = sqlx::query(
             "UPDATE oidc_tokens SET revoked_at = $3 WHERE browser = $1 AND connection_id = $2 AND revoked_at = 0",
         )
         .bind(browser)
         .bind(connection.as_str())
         .bind(now)
-        .execute(&self.pool)
+        .execute(&mut *write)
         .await?;
+        write.commit().await?;
         Ok(done.rows_affected())
     }
 

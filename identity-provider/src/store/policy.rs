@@ -21,6 +21,7 @@ impl Store {
     /// Appends a version and returns its number.
     pub async fn insert_policy(&self, text: &str, author: &str, now: Millis) -> Result<i64> {
         // Two at once collide on the primary key, and the second is told so.
+        let mut write = self.one().await?;
         let version = sqlx::query_scalar(
             "INSERT INTO policies (version, text, author, created_at) \
              SELECT CAST(COALESCE(max(version), 0) + 1 AS BIGINT), $1, $2, $3 FROM policies RETURNING version",
@@ -28,17 +29,24 @@ impl Store {
         .bind(text)
         .bind(author)
         .bind(now)
-        .fetch_one(&self.pool)
+        .fetch_one(&mut *write)
         .await?;
+        write.commit().await?;
+        self.recent.policy_version.forget();
         Ok(version)
     }
 
     /// The number of the version in force.
     pub async fn policy_version(&self) -> Result<Option<i64>> {
+        let ticket = match self.recent.policy_version.find("") {
+            Ok(version) => return Ok(version),
+            Err(ticket) => ticket,
+        };
         let version =
             sqlx::query_scalar("SELECT version FROM policies ORDER BY version DESC LIMIT 1")
                 .fetch_optional(&self.pool)
                 .await?;
+        self.recent.policy_version.put(ticket, "", &version);
         Ok(version)
     }
 

@@ -21,6 +21,7 @@ pub struct RolloutRow {
 impl Store {
     /// Opens a window.
     pub async fn insert_rollout(&self, rollout: &RolloutRow) -> Result<()> {
+        let mut write = self.one().await?;
         sqlx::query(
             "INSERT INTO rollouts (id, group_name, opened_at, closes_at) VALUES ($1, $2, $3, $4)",
         )
@@ -28,8 +29,9 @@ impl Store {
         .bind(&rollout.group_name)
         .bind(rollout.opened_at)
         .bind(rollout.closes_at)
-        .execute(&self.pool)
+        .execute(&mut *write)
         .await?;
+        write.commit().await?;
         Ok(())
     }
 
@@ -45,12 +47,14 @@ impl Store {
 
     /// Closes a window before its time; `false` if none of this id is open.
     pub async fn close_rollout(&self, id: &str, now: Millis) -> Result<bool> {
+        let mut write = self.one().await?;
         let done =
             sqlx::query("UPDATE rollouts SET closes_at = $2 WHERE id = $1 AND closes_at > $2")
                 .bind(id)
                 .bind(now)
-                .execute(&self.pool)
+                .execute(&mut *write)
                 .await?;
+        write.commit().await?;
         Ok(done.rows_affected() == 1)
     }
 
@@ -82,6 +86,7 @@ impl Store {
 
     /// Says beforehand that a device will be this person's.
     pub async fn preregister(&self, device: &DeviceId, user: &UserId, now: Millis) -> Result<()> {
+        let mut write = self.one().await?;
         sqlx::query(
             "INSERT INTO preregistrations (device_id, user_id, created_at) VALUES ($1, $2, $3) \
              ON CONFLICT (device_id, user_id) DO NOTHING",
@@ -89,8 +94,9 @@ impl Store {
         .bind(device.as_str())
         .bind(user.as_str())
         .bind(now)
-        .execute(&self.pool)
+        .execute(&mut *write)
         .await?;
+        write.commit().await?;
         Ok(())
     }
 }

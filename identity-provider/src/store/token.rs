@@ -22,6 +22,7 @@ pub struct TokenRow {
 impl Store {
     /// Adds a token by its hash.
     pub async fn insert_token(&self, token: &TokenRow, hash: &str) -> Result<()> {
+        let mut write = self.one().await?;
         sqlx::query("INSERT INTO tokens (id, purpose, hash, created_at, expires_at, revoked_at) VALUES ($1, $2, $3, $4, $5, $6)")
             .bind(&token.id)
             .bind(&token.purpose)
@@ -29,8 +30,9 @@ impl Store {
             .bind(token.created_at)
             .bind(token.expires_at)
             .bind(token.revoked_at)
-            .execute(&self.pool)
+            .execute(&mut *write)
             .await?;
+        write.commit().await?;
         Ok(())
     }
 
@@ -63,12 +65,14 @@ impl Store {
 
     /// Revokes a token; `false` if there is none of this id that stands.
     pub async fn revoke_token(&self, id: &str, now: Millis) -> Result<bool> {
+        let mut write = self.one().await?;
         let done =
             sqlx::query("UPDATE tokens SET revoked_at = $2 WHERE id = $1 AND revoked_at = 0")
                 .bind(id)
                 .bind(now)
-                .execute(&self.pool)
+                .execute(&mut *write)
                 .await?;
+        write.commit().await?;
         Ok(done.rows_affected() == 1)
     }
 }

@@ -61,29 +61,20 @@ impl Store {
     /// The person with exactly this login, byte for byte; else the only one whose login is the same but for ASCII case;
     /// nobody if there are several of those.
     pub async fn find_user_by_name(&self, name: &str) -> Result<Option<User>> {
-        let exact = sqlx::query_as(concat!(
+        // One query, whoever is looked for: people who do not exist take as long to find.
+        let found: Vec<User> = sqlx::query_as(concat!(
             "SELECT ",
             columns!(),
-            " FROM users WHERE login = $1"
-        ))
-        .bind(name)
-        .fetch_optional(&self.pool)
-        .await?;
-        if exact.is_some() {
-            return Ok(exact);
-        }
-        let folded: Vec<User> = sqlx::query_as(concat!(
-            "SELECT ",
-            columns!(),
-            " FROM users WHERE login_folded = $1 LIMIT 2"
+            " FROM users WHERE login_folded = $1 \
+             ORDER BY CASE WHEN login = $2 THEN 0 ELSE 1 END LIMIT 2"
         ))
         .bind(name.to_ascii_lowercase())
+        .bind(name)
         .fetch_all(&self.pool)
         .await?;
-        match <[User; 1]>::try_from(folded) {
-            Ok([only]) => Ok(Some(only)),
-            Err(_) => Ok(None),
-        }
+        let is_one = found.len() == 1;
+        let first = found.into_iter().next();
+        Ok(first.filter(|user| is_one || user.login.as_str() == name))
     }
 
     /// The person with this id.
@@ -115,11 +106,13 @@ impl Store {
 
     /// Activates or disables a person; `false` if there is none with this id.
     pub async fn set_user_status(&self, id: &UserId, status: UserStatus) -> Result<bool> {
+        let mut write = self.one().await?;
         let done = sqlx::query("UPDATE users SET status = $2 WHERE id = $1")
             .bind(id.as_str())
             .bind(status.code())
-            .execute(&self.pool)
+            .execute(&mut *write)
             .await?;
+        write.commit().await?;
         Ok(done.rows_affected() == 1)
     }
 

@@ -218,7 +218,7 @@ on_both_databases! {
         assert_eq!(s.reason(|_| {}).await, "device_stale");
         assert_eq!(s.agent.beats(&s.server, &s.agent.heartbeat(&s.server, Vec::new())).await.json()["status"], "bound");
         s.again().await;
-        s.server.app.store.revoke_device(&s.agent.device_id(), s.server.now()).await.unwrap();
+        in_one!(s.server.app.store, revoke_device(&s.agent.device_id(), s.server.now()));
         assert_eq!(s.reason(|_| {}).await, "device_revoked");
         let state = s.agent.beats(&s.server, &s.agent.heartbeat(&s.server, Vec::new())).await.json();
         assert_eq!((&state["status"], &state["wipe"], &state["users"]), (&json!("revoked"), &json!(["ann@acme.test"]), &json!([])));

@@ -300,20 +300,48 @@ on_both_databases! {
 
     async fn after_a_binding_no_further_factor_can_be_added_for_a_day(database: Database) {
         let server = Server::new(database).await;
-        let may = async || {
-            let user = server.app.store.find_user(&server.ann.id).await.unwrap().unwrap();
-            enrolment::may_add_factor(&server.app.store, &user, server.now()).await.unwrap()
+        let store = &server.app.store;
+        let held = async || {
+            let ann = store.find_user(&server.ann.id).await.unwrap().unwrap();
+            let early = !enrolment::may_add_factor(&ann, server.now());
+            let mut write = store.write().await.unwrap();
+            let added = tacit::store::Store::add_totp(&mut write, &ann.id, "sealed", 1, server.now()).await.unwrap();
+            assert_eq!(added, !early, "the page and the row agree");
+            early
         };
+        assert!(!held().await);
         Agent::enrolled(&server).await;
-        assert!(may().await, "the first one is needed to sign in at all");
-        server.app.store.put_totp(&server.ann.id, "sealed", server.now()).await.unwrap();
-        assert!(may().await, "it is not confirmed yet");
-        server.app.store.use_totp_step(&server.ann.id, 1, server.now()).await.unwrap();
-        assert!(!may().await);
+        assert!(held().await, "whoever got a device bound by deceit would keep this one when the device is revoked");
         server.wait(DAY - SECOND);
-        assert!(!may().await);
+        assert!(held().await);
         server.wait(SECOND);
-        assert!(may().await);
+        assert!(!held().await);
+    }
+
+    async fn an_added_factor_holds_the_next_one_and_no_binding(database: Database) {
+        let server = Server::new(database).await;
+        let store = &server.app.store;
+        assert!(in_one!(store, add_totp(&server.ann.id, "sealed", 1, server.now())));
+        assert!(!in_one!(store, add_totp(&server.ann.id, "other", 1, server.now())));
+        let agent = Agent::enrolled(&server).await;
+        assert!(is_silent(&server, &agent).await, "a browser that lost its key must be able to come back");
+    }
+
+    async fn the_help_desk_can_issue_only_what_the_sign_in_can_take(database: Database) {
+        let server = Server::new(database).await;
+        let (agent, browser, page) = at_challenge(&server).await;
+        let open = async || {
+            let challenge = server.app.store.find_challenge(&page.challenge).await.unwrap().unwrap();
+            let openings = code::openings(&server.app, &challenge, server.now()).await.unwrap();
+            openings.purposes
+        };
+        assert_eq!(open().await, [Purpose::SignIn, Purpose::Passkey, Purpose::Totp], "no device waits");
+        offered(&server, &agent, &browser, &page).await;
+        assert_eq!(open().await, [Purpose::SignIn, Purpose::Bind, Purpose::Passkey, Purpose::Totp]);
+        Agent::enrolled(&server).await;
+        assert_eq!(open().await, [Purpose::SignIn, Purpose::Bind], "additions are held");
+        server.app.store.set_user_status(&server.ann.id, tacit::domain::user::UserStatus::Disabled).await.unwrap();
+        assert!(open().await.is_empty(), "nobody who may sign in");
     }
 
     async fn a_new_browser_profile_on_a_bound_device_is_a_new_binding(database: Database) {

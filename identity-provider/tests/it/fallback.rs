@@ -15,7 +15,7 @@ use tacit::{
         challenge::{Challenge, State},
         code::{self, Purpose},
     },
-    store::{StoreError, factor::PasskeyRow},
+    store::{Store, StoreError, factor::PasskeyRow},
 };
 use tokio::task::JoinSet;
 use wire::{reason::Reason, statement::Verdict};
@@ -104,7 +104,7 @@ fn totp(secret: &str, now: i64) -> String {
 }
 
 /// Sets up an authenticator app for a person and gives its secret.
-async fn with_app(server: &Server, login: &str) -> String {
+pub async fn with_app(server: &Server, login: &str) -> String {
     let visit = Visit::of(server, login).await;
     let set_up = visit.redeem(server, Purpose::Totp).await;
     assert_eq!(step(&set_up), "enrol_totp", "{}", set_up.body);
@@ -276,18 +276,26 @@ async fn of_many_additions_at_once_one_happens(database: Database) {
         let (store, ann, row) = (store.clone(), ann.clone(), passkey(n));
         tasks.spawn(async move {
             match n % 2 {
-                0 => store.add_passkey(&ann, &row, now).await.unwrap(),
-                _ => store.add_totp(&ann, "sealed", 1, now).await.unwrap(),
+                0 => in_one!(store, add_passkey(&ann, &row, now)),
+                _ => in_one!(store, add_totp(&ann, "sealed", 1, now)),
             }
         });
     }
     let added = tasks.join_all().await.into_iter().filter(|added| *added).count();
-    assert_eq!((added, store.count_factors(ann).await.unwrap()), (1, 1));
+    let held = store.passkeys_of(ann).await.unwrap().len() + usize::from(store.find_totp(ann).await.unwrap().is_some());
+    assert_eq!((added, held), (1, 1));
     let ben = &server.ben.id;
     server.wait(2 * DAY);
     let taken = store.passkeys_of(ann).await.unwrap().pop().unwrap_or_else(|| passkey(0));
-    store.add_passkey(ann, &taken, server.now()).await.ok();
-    let twice = store.add_passkey(ben, &taken, server.now()).await;
+    let mut write = store.write().await.unwrap();
+    if Store::add_passkey(&mut write, ann, &taken, server.now()).await.is_ok() {
+        write.commit().await.unwrap();
+    } else {
+        drop(write);
+    }
+    let mut write = store.write().await.unwrap();
+    let twice = Store::add_passkey(&mut write, ben, &taken, server.now()).await;
+    drop(write);
     assert!(matches!(twice, Err(StoreError::Conflict)), "one credential never belongs to two people: {twice:?}");
     assert_eq!(store.find_user(ben).await.unwrap().unwrap().additions_held_until, 0, "and a failed addition holds nothing");
 }

@@ -14,10 +14,14 @@ macro_rules! in_one {
 mod answers;
 mod attacks;
 mod console;
+mod crash;
+mod durability;
 mod enrolment;
 mod fallback;
+mod notices;
 mod oidc;
 mod operations;
+mod policy;
 mod program;
 mod requests;
 mod store;

@@ -10,16 +10,20 @@ use std::{
 };
 use tacit::domain::policy::SHIPPED;
 
-struct Folder(tempfile::TempDir);
+pub struct Folder(tempfile::TempDir);
 
 impl Folder {
-    fn initialised() -> Self {
+    pub fn initialised() -> Self {
+        Self::listening_on(0)
+    }
+
+    pub fn listening_on(port: u16) -> Self {
         let folder = Self(tempfile::tempdir().unwrap());
         let key = rcgen::generate_simple_self_signed(["login.tacit-idp.test".to_owned()]).unwrap();
         std::fs::write(folder.path("c.pem"), key.cert.pem()).unwrap();
         std::fs::write(folder.path("k.pem"), key.signing_key.serialize_pem()).unwrap();
         std::fs::write(folder.path("pw"), "a long enough password\n").unwrap();
-        let init = folder.tacit(&folder.init("127.0.0.1:0"));
+        let init = folder.tacit(&folder.init(&format!("127.0.0.1:{port}")));
         assert!(init.status.success(), "{}", text(&init.stderr));
         folder
     }
@@ -44,11 +48,11 @@ impl Folder {
         .to_vec()
     }
 
-    fn path(&self, name: &str) -> std::path::PathBuf {
+    pub fn path(&self, name: &str) -> std::path::PathBuf {
         self.0.path().join(name)
     }
 
-    fn command(&self) -> Command {
+    pub fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tacit"));
         command
             .env("TACIT_DATA", self.path("data"))
@@ -60,7 +64,7 @@ impl Folder {
         self.command().args(arguments).output().unwrap()
     }
 
-    fn good(&self, arguments: &[&str]) -> String {
+    pub fn good(&self, arguments: &[&str]) -> String {
         let output = self.tacit(arguments);
         assert!(
             output.status.success(),
@@ -276,6 +280,52 @@ fn doctor_names_the_step_that_fails() {
 }
 
 #[test]
+fn doctor_says_whether_notices_reach_anybody() {
+    let folder = Folder::initialised();
+    let said = |of: &Folder| text(&of.tacit(&["doctor"]).stdout);
+    assert!(said(&folder).contains("good  mail: not set up"));
+    assert!(
+        folder
+            .bad(&["mail", "test", "ann@acme.test"])
+            .contains("has no [mail]")
+    );
+    let file = folder.path("data/tacit.toml");
+    let settings = std::fs::read_to_string(&file).unwrap();
+    let with = |mail: &str| std::fs::write(&file, format!("{settings}\n[mail]\n{mail}")).unwrap();
+    with(
+        "host = \"mail.acme.test\"\nport = 25\nfrom = \"t@acme.test\"\ntls = \"none-on-loopback\"",
+    );
+    assert!(
+        said(&folder).contains("FAIL  settings: [mail]: tls"),
+        "{}",
+        said(&folder)
+    );
+    let port = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    with(&format!(
+        "host = \"127.0.0.1\"\nport = {port}\nfrom = \"t@acme.test\"\ntls = \"none-on-loopback\""
+    ));
+    let down = said(&folder);
+    assert!(
+        down.contains(&format!("FAIL  mail: 127.0.0.1:{port}:"))
+            && down.contains("tacit mail test ADDRESS"),
+        "{down}"
+    );
+    assert!(down.contains("good  notices: 0 on their way"), "{down}");
+    let refused = folder.bad(&["mail", "test", "ann@acme.test"]);
+    assert!(refused.contains("did not take it"), "{refused}");
+    assert_eq!(folder.good(&["mail", "list", "--json"]), "");
+    assert!(
+        folder
+            .good(&["mail", "retry"])
+            .starts_with("0 will be tried again")
+    );
+}
+
+#[test]
 fn the_server_speaks_tls_and_stops_when_asked_to() {
     let folder = Folder::initialised();
     let port = std::net::TcpListener::bind("127.0.0.1:0")
@@ -338,7 +388,7 @@ fn the_server_speaks_tls_and_stops_when_asked_to() {
     assert!(log.contains("serving") && log.contains("stopped"), "{log}");
 }
 
-struct Running(Child);
+pub struct Running(pub Child);
 
 impl Drop for Running {
     fn drop(&mut self) {

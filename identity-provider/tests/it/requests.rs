@@ -132,6 +132,33 @@ on_both_databases! {
         assert_eq!(server.get("/saml/ACME/sso", &[]).await.status, 404);
     }
 
+    async fn whoever_forbids_us_to_show_anything_is_told_so_at_its_own_address_only(database: Database) {
+        let server = Server::new(database).await;
+        let browser = Browser::default();
+        let passive = request(&server, "id1", "ann@acme.test").replace("ForceAuthn=\"true\"", "IsPassive=\"true\"");
+        let reply = browser.bring(&server, &passive).await;
+        assert_eq!((reply.status.as_u16(), reply.header("set-cookie")), (200, ""));
+        assert!(reply.body.contains(&format!("action=\"{ACS}\"")), "{}", reply.body);
+        assert!(reply.body.contains("name=\"RelayState\" value=\"relay/state\"") || reply.body.contains("value=\"relay&#47;state\""), "{}", reply.body);
+        let (_, rest) = reply.body.split_once("name=\"SAMLResponse\" value=\"").unwrap();
+        let value = rest.split_once('"').unwrap().0.replace("&#43;", "+").replace("&#61;", "=").replace("&#47;", "/");
+        let xml = String::from_utf8(STANDARD.decode(value).unwrap()).unwrap();
+        assert!(xml.contains("urn:oasis:names:tc:SAML:2.0:status:Responder") && xml.contains("urn:oasis:names:tc:SAML:2.0:status:NoPassive"), "{xml}");
+        assert!(xml.contains("InResponseTo=\"id1\"") && !xml.contains("Assertion"), "{xml}");
+        assert!(reply.header("content-security-policy").contains("script-src 'self'"));
+        assert!(server.app.store.find_challenge_of_request(&acme(), "id1").await.unwrap().is_none(), "no challenge was made");
+        for forged in [
+            passive.replace("0oa1", "0oa2"),
+            passive.replace("/saml/acme/sso", "/saml/other/sso"),
+            passive.replace("abcdefghijklmnopqr", "bbcdefghijklmnopqr"),
+        ] {
+            let reply = browser.bring(&server, &forged).await;
+            assert!(reply.status == 400 && !reply.body.contains("SAMLResponse"), "nothing goes to an address that only the request names");
+        }
+        server.wait(5 * MINUTE + SECOND);
+        assert_eq!(browser.bring(&server, &passive).await.status, 400, "too old");
+    }
+
     async fn where_the_metadata_says_signed_only_signed_requests_count(database: Database) {
         let server = Server::new(database).await;
         let pair = KeyPair::generate(KeySize::Rsa2048).unwrap();

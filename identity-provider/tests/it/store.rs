@@ -237,27 +237,27 @@ on_both_databases! {
             created_at: START,
             last_used_at: 0,
         };
-        store.insert_passkey(&row).await.unwrap();
-        assert!(matches!(store.insert_passkey(&row).await, Err(StoreError::Conflict)));
+        assert!(in_one!(store, add_passkey(&server.ann.id, &row, START)));
         store.touch_passkey("c", "{\"n\":1}", START + 1).await.unwrap();
         let kept = PasskeyRow { credential: "{\"n\":1}".into(), last_used_at: START + 1, ..row };
         assert_eq!(store.passkeys_of(&server.ann.id).await.unwrap(), [kept]);
         assert!(store.passkeys_of(&server.ben.id).await.unwrap().is_empty());
-        assert_eq!(store.count_factors(&server.ann.id).await.unwrap(), 1);
     }
 
     async fn a_time_step_is_accepted_once(database: Database) {
         let server = Server::new(database).await;
         let (store, ann) = (&server.app.store, &server.ann.id);
-        assert!(!store.use_totp_step(ann, 7, START).await.unwrap(), "no secret");
-        assert!(store.put_totp(ann, "one", START).await.unwrap());
-        assert!(store.put_totp(ann, "two", START).await.unwrap(), "not confirmed yet");
-        assert!(store.use_totp_step(ann, 7, START).await.unwrap());
-        assert!(!store.use_totp_step(ann, 7, START).await.unwrap());
-        assert!(!store.use_totp_step(ann, 6, START).await.unwrap());
-        assert!(!store.put_totp(ann, "three", START).await.unwrap(), "a confirmed one stays");
+        assert!(!store.use_totp_step(ann, 7).await.unwrap(), "no secret");
+        assert!(in_one!(store, add_totp(ann, "one", 6, START)));
+        assert!(!store.use_totp_step(ann, 6).await.unwrap(), "the step that enrolled");
+        assert!(store.use_totp_step(ann, 7).await.unwrap());
+        assert!(!store.use_totp_step(ann, 7).await.unwrap());
+        assert!(!store.use_totp_step(ann, 6).await.unwrap());
         let row = store.find_totp(ann).await.unwrap().unwrap();
-        assert_eq!((row.sealed_secret.as_str(), row.last_step, row.confirmed_at), ("two", 7, START));
+        assert_eq!((row.sealed_secret.as_str(), row.last_step, row.confirmed_at), ("one", 7, START));
+        assert!(in_one!(store, add_totp(ann, "two", 9, START + 2 * DAY)));
+        let row = store.find_totp(ann).await.unwrap().unwrap();
+        assert_eq!((row.sealed_secret.as_str(), row.last_step), ("two", 9), "a new one takes the place");
         assert!(store.find_totp(&server.ben.id).await.unwrap().is_none());
     }
 
@@ -345,9 +345,10 @@ on_both_databases! {
         in_one!(store, switch_silence_off(ann, &device, Reason::Automated, START + 9));
         let norm = store.find_norm(ann, &device).await.unwrap().unwrap();
         assert_eq!(norm.silence_off, Some((START + 5, Some(Reason::Impostor))), "the first reason stays");
-        assert!(store.has_silence_off(ann, START).await.unwrap());
-        assert!(!store.has_silence_off(ann, START + 5).await.unwrap());
-        assert!(!store.has_silence_off(&server.ben.id, START).await.unwrap());
+        let standing = store.find_standing(ann, START).await.unwrap();
+        assert_eq!((standing.groups, standing.has_silence_off), (vec!["staff".to_owned()], true));
+        assert!(!store.find_standing(ann, START + 5).await.unwrap().has_silence_off);
+        assert_eq!(store.find_standing(&server.ben.id, START).await.unwrap(), tacit::store::device::Standing::default());
         in_one!(store, note_unsure(ann, &device, START + 7));
         in_one!(store, switch_silence_on(ann, &device, START + 10));
         let norm = store.find_norm(ann, &device).await.unwrap().unwrap();
@@ -368,8 +369,8 @@ on_both_databases! {
         store.preregister(&device.id, &server.ann.id, START).await.unwrap();
         store.preregister(&device.id, &server.ann.id, START).await.unwrap();
         assert!(store.is_preregistered(&device.id, &server.ann.id).await.unwrap());
-        assert!(store.revoke_device(&device.id, START + 1).await.unwrap());
-        assert!(!store.revoke_device(&device.id, START + 2).await.unwrap());
+        assert!(in_one!(store, revoke_device(&device.id, START + 1)));
+        assert!(!in_one!(store, revoke_device(&device.id, START + 2)));
         assert!(store.find_binding(&device.id, &agent.installation.thumbprint, &server.ann.id).await.unwrap().is_none());
     }
 }

@@ -8,9 +8,10 @@ use crate::{
         challenge::{Factor, State},
         connection::Role,
         device::Norm,
-        policy::{Facts, Policy, Then},
+        policy::{Agent, Facts, Policy, Then},
     },
 };
+use serde::{Deserialize, Serialize};
 use wire::{
     reason::Reason,
     server::Outcome,
@@ -114,31 +115,44 @@ pub fn blockers(answer: &Answer, norm: &Norm, role: Role, now: Millis) -> Vec<Re
     found
 }
 
+/// What policy is asked about one challenge; recorded with the decision, so that it can be asked again under another policy.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Question {
+    /// What is known.
+    pub facts: Facts,
+    /// What stands in the way of a silent answer whatever policy says.
+    pub blockers: Vec<Reason>,
+    /// The behaviour was somebody else's or a program's before this challenge.
+    pub is_suspected: bool,
+    /// A refusal lets the person choose another of Okta's factors.
+    pub okta_offers_choice: bool,
+}
+
 /// Asks policy, and lets nothing pass that has a blocker or lacks what `allow` always needs.
-pub fn judge(
-    policy: &Policy,
-    facts: &Facts,
-    blockers: &[Reason],
-    norm: &Norm,
-    okta_offers_choice: bool,
-) -> Judgement {
+pub fn judge(policy: &Policy, question: &Question) -> Judgement {
+    let Question {
+        facts, blockers, ..
+    } = question;
     let ruling = policy.rule_on(facts);
-    let suspected = norm.silence_off.is_some()
+    let is_suspected = question.is_suspected
         || matches!(facts.verdict, Some(Verdict::Impostor | Verdict::Automated));
-    let (outcome, reasons) = match (ruling.then, good_reason(facts)) {
-        (Then::Allow, Some(reason)) if blockers.is_empty() => (Outcome::Allow, vec![reason]),
-        (Then::Decline, _) if okta_offers_choice && !suspected => (
+    let good = good_reason(facts).filter(|_| blockers.is_empty() && !is_suspected);
+    let is_due = ruling.prompt.is_some_and(|prompt| !prompt.is_met(facts));
+    let (outcome, reasons) = match (ruling.then, good) {
+        (Then::Allow, Some(_)) if is_due => (Outcome::StepUp, vec![Reason::PromptDue]),
+        (Then::Allow, Some(reason)) => (Outcome::Allow, vec![reason]),
+        (Then::Decline, _) if question.okta_offers_choice && !is_suspected => (
             Outcome::Decline,
-            with(Reason::PolicyDecline, facts, blockers),
+            with(Reason::PolicyDecline, good, facts, blockers),
         ),
         (Then::Observe, _) => (
             Outcome::Observe,
-            with(Reason::PolicyObserve, facts, blockers),
+            with(Reason::PolicyObserve, good, facts, blockers),
         ),
         _ => (Outcome::StepUp, step_up_reasons(policy, facts, blockers)),
     };
     let mut factors: Vec<Factor> = ruling.factors.to_vec();
-    if suspected {
+    if is_suspected {
         factors.retain(|f| f.resists_an_impostor());
     }
     if factors.is_empty() {
@@ -152,8 +166,11 @@ pub fn judge(
     }
 }
 
-/// The reason to allow, if there is any: what a policy cannot do without.
+/// The reason to allow, if there is any: what no policy can do without, however it came to be in force.
 fn good_reason(facts: &Facts) -> Option<Reason> {
+    if facts.agent != Agent::Proven || !facts.provenance {
+        return None;
+    }
     match facts.verdict {
         Some(Verdict::Genuine) => Some(Reason::Genuine),
         Some(Verdict::NoEvidence) if facts.after_unlock => Some(Reason::AfterUnlock),
@@ -179,10 +196,16 @@ fn step_up_reasons(policy: &Policy, facts: &Facts, blockers: &[Reason]) -> Vec<R
     reasons
 }
 
-fn with(first: Reason, facts: &Facts, blockers: &[Reason]) -> Vec<Reason> {
+/// `first`, and what would have been decided without it: the reason to allow, or what speaks against that.
+fn with(first: Reason, good: Option<Reason>, facts: &Facts, blockers: &[Reason]) -> Vec<Reason> {
     let mut reasons = vec![first];
-    reasons.extend(blockers);
-    reasons.extend(facts.verdict.map(|v| against(v).unwrap_or(Reason::Genuine)));
+    match good {
+        Some(reason) => reasons.push(reason),
+        None => {
+            reasons.extend(blockers);
+            reasons.extend(facts.verdict.and_then(against));
+        }
+    }
     reasons
 }
 

@@ -1,8 +1,17 @@
 //! One rule: its conditions, what follows, and what makes it unsafe.
 
+mod hours;
+
+pub use hours::Hours;
+
 use super::PolicyError;
-use crate::domain::challenge::Factor;
-use serde::Deserialize;
+use crate::{
+    clock::{HOUR, Millis},
+    domain::challenge::Factor,
+};
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
 use wire::statement::{ProtectionClass, Verdict};
 
 /// One rule.
@@ -19,7 +28,32 @@ pub struct Rule {
     /// What a step-up offers; any factor if absent.
     #[serde(default)]
     pub factors: Option<Vec<Factor>>,
+    /// How often an `allow` wants an ordinary factor nevertheless; never if absent.
+    #[serde(default)]
+    pub prompt: Option<Prompt>,
 }
+
+/// How often somebody who would be answered silently has to pass an ordinary factor. It only ever asks for more: a factor
+/// that was passed before does not stand in for behaviour that does not fit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(tag = "every", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Prompt {
+    /// Each time.
+    Time,
+    /// Unless one was passed in this browser within so many hours.
+    Session {
+        /// 1 to 8760.
+        hours: u16,
+    },
+    /// Unless one was passed on this device within so many hours, in whatever browser.
+    Device {
+        /// 1 to 8760.
+        hours: u16,
+    },
+}
+
+/// The longest lifetime of a prompt: a year.
+const PROMPT_HOURS: u16 = 8_760;
 
 /// What a rule does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -61,10 +95,15 @@ pub struct Condition {
     pub after_unlock: Option<bool>,
     /// The operating system: `linux`, `windows`, `macos`.
     pub platform: Option<Vec<String>>,
+    /// The browser's address is in one of these networks: `["10.0.0.0/8", "2001:db8::/32"]`. Behind a proxy the address is
+    /// what the proxies that the settings trust say, and nobody else.
+    pub network: Option<Vec<IpNet>>,
+    /// Days and hours.
+    pub time: Option<Hours>,
 }
 
 /// How far the agent came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Agent {
     /// Answered, and everything about keys and bindings was right.
@@ -76,7 +115,7 @@ pub enum Agent {
 }
 
 /// Whether the template is mature.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LearningState {
     /// Not yet.
@@ -86,7 +125,7 @@ pub enum LearningState {
 }
 
 /// What is known of a challenge when policy is asked.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Facts {
     /// Groups of the person.
     pub groups: Vec<String>,
@@ -110,6 +149,14 @@ pub struct Facts {
     pub after_unlock: bool,
     /// The operating system.
     pub platform: String,
+    /// The address of the browser that brought the request.
+    pub address: Option<IpAddr>,
+    /// When policy is asked.
+    pub at: Millis,
+    /// How long ago the person passed an ordinary factor in this browser.
+    pub session_prompt_ms: Option<Millis>,
+    /// How long ago the person passed one on this device.
+    pub device_prompt_ms: Option<Millis>,
 }
 
 impl Condition {
@@ -141,6 +188,34 @@ impl Condition {
                     .is_some_and(|age| u64::from(age) <= u64::from(most) * 1_000)
             })
             && self.after_unlock.is_none_or(|a| a == facts.after_unlock)
+            && self.network.as_ref().is_none_or(|l| {
+                facts
+                    .address
+                    .is_some_and(|address| l.iter().any(|network| network.contains(&address)))
+            })
+            && self
+                .time
+                .as_ref()
+                .is_none_or(|hours| hours.hold_at(facts.at))
+    }
+}
+
+impl Prompt {
+    /// Whether an ordinary factor was passed recently enough.
+    pub fn is_met(self, facts: &Facts) -> bool {
+        let (passed, hours) = match self {
+            Self::Time => return false,
+            Self::Session { hours } => (facts.session_prompt_ms, hours),
+            Self::Device { hours } => (facts.device_prompt_ms, hours),
+        };
+        passed.is_some_and(|ms| (0..=Millis::from(hours) * HOUR).contains(&ms))
+    }
+
+    const fn is_sane(self) -> bool {
+        match self {
+            Self::Time => true,
+            Self::Session { hours } | Self::Device { hours } => 1 <= hours && hours <= PROMPT_HOURS,
+        }
     }
 }
 
@@ -154,6 +229,11 @@ impl Rule {
             (Then::Allow | Then::Decline, Some(_)) => {
                 return Err(PolicyError::FactorsUnused(name()));
             }
+            _ => {}
+        }
+        match self.prompt {
+            Some(_) if self.then != Then::Allow => return Err(PolicyError::PromptUnused(name())),
+            Some(prompt) if !prompt.is_sane() => return Err(PolicyError::PromptHours(name())),
             _ => {}
         }
         if self.then != Then::Allow {

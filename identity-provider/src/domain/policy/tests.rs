@@ -1,5 +1,10 @@
 use super::*;
-use wire::statement::{ProtectionClass, Verdict};
+use crate::domain::answer::{Question, judge};
+use wire::{
+    reason::Reason,
+    server::Outcome,
+    statement::{ProtectionClass, Verdict},
+};
 
 fn facts() -> Facts {
     Facts {
@@ -14,6 +19,10 @@ fn facts() -> Facts {
         protection_class: Some(ProtectionClass::Hardware),
         after_unlock: false,
         platform: "linux".into(),
+        address: Some([10, 1, 2, 3].into()),
+        at: 1_795_393_898_042, // Monday, 00:31 UTC
+        session_prompt_ms: None,
+        device_prompt_ms: None,
     }
 }
 
@@ -187,4 +196,308 @@ factors = ["totp"]
         (Then::StepUp, None),
         "what is unknown fits no condition"
     );
+}
+
+#[test]
+fn networks_hours_and_prompts_are_conditions_like_the_others() {
+    let rules = r#"
+[[rule]]
+name = "from the office"
+when = { network = ["10.1.0.0/16", "2001:db8::/32"], application = ["payroll"], platform = ["linux"] }
+then = "decline"
+[[rule]]
+name = "at night"
+when = { time = { days = ["sun"], from = "22:00", to = "05:00", zone = "UTC" }, agent = ["failed", "absent"], provenance = false }
+then = "observe"
+"#;
+    let rule = |change: &dyn Fn(&mut Facts)| {
+        let mut facts = facts();
+        change(&mut facts);
+        check(rules, &facts).1.unwrap_or_default()
+    };
+    assert_eq!(rule(&|_| {}), "from the office");
+    assert_eq!(
+        rule(&|f| f.address = "2001:db8::7".parse().ok()),
+        "from the office"
+    );
+    for address in ["10.2.0.1", "2001:db9::7", "::ffff:10.1.2.3"] {
+        assert_eq!(rule(&|f| f.address = address.parse().ok()), "", "{address}");
+    }
+    assert_eq!(
+        rule(&|f| f.address = None),
+        "",
+        "an unknown address is in no network"
+    );
+    assert_eq!(rule(&|f| f.platform = "windows".into()), "");
+    let absent = |f: &mut Facts| {
+        (f.address, f.agent, f.provenance) = (None, Agent::Absent, false);
+    };
+    assert_eq!(
+        rule(&absent),
+        "at night",
+        "Monday, half past midnight, belongs to Sunday"
+    );
+    assert_eq!(
+        rule(&|f| {
+            absent(f);
+            f.at += 5 * crate::clock::HOUR;
+        }),
+        ""
+    );
+    for (written, words) in [
+        ("when = { network = [\"10.0.0.0/33\"] }", "network"),
+        ("when = { network = [\"office\"] }", "network"),
+        (
+            "when = { time = { zone = \"Mars/Olympus\" } }",
+            "is no time zone",
+        ),
+    ] {
+        let text = format!("format = 1\n[[rule]]\nname = \"r\"\n{written}\nthen = \"step_up\"");
+        let error = Policy::parse(&text).unwrap_err();
+        assert!(
+            matches!(&error, PolicyError::Shape(why) if why.contains(words)),
+            "{error}"
+        );
+    }
+}
+
+const SILENT: &str =
+    "when = { agent = [\"proven\"], provenance = true, verdict = [\"genuine\"] }\n";
+
+#[test]
+fn a_prompt_asks_from_time_to_time_and_never_lets_anything_pass() {
+    let judged = |prompt: &str, session: Option<i64>, device: Option<i64>, verdict: Verdict| {
+        let text =
+            format!("format = 1\n[[rule]]\nname = \"r\"\n{SILENT}then = \"allow\"\n{prompt}");
+        let question = Question {
+            facts: Facts {
+                session_prompt_ms: session,
+                device_prompt_ms: device,
+                verdict: Some(verdict),
+                ..facts()
+            },
+            blockers: Vec::new(),
+            is_suspected: false,
+            okta_offers_choice: true,
+        };
+        let judgement = judge(&Policy::parse(&text).unwrap(), &question);
+        (judgement.outcome, judgement.reasons[0])
+    };
+    let genuine = Verdict::Genuine;
+    let allowed = (Outcome::Allow, Reason::Genuine);
+    let due = (Outcome::StepUp, Reason::PromptDue);
+    let hour = crate::clock::HOUR;
+    assert_eq!(judged("", None, None, genuine), allowed);
+    assert_eq!(
+        judged("prompt = { every = \"time\" }", Some(0), Some(0), genuine),
+        due
+    );
+    let session = "prompt = { every = \"session\", hours = 12 }";
+    for (passed, expected) in [
+        (None, due),
+        (Some(0), allowed),
+        (Some(12 * hour), allowed),
+        (Some(12 * hour + 1), due),
+        (Some(-1), due),
+    ] {
+        assert_eq!(
+            judged(session, passed, Some(0), genuine),
+            expected,
+            "{passed:?}"
+        );
+    }
+    let device = "prompt = { every = \"device\", hours = 168 }";
+    for (passed, expected) in [
+        (None, due),
+        (Some(168 * hour), allowed),
+        (Some(168 * hour + 1), due),
+    ] {
+        assert_eq!(
+            judged(device, Some(0), passed, genuine),
+            expected,
+            "{passed:?}"
+        );
+    }
+    let unsure = judged(device, Some(0), Some(0), Verdict::Unsure);
+    assert_eq!(
+        unsure.0,
+        Outcome::StepUp,
+        "a factor that was passed before stands in for nothing"
+    );
+    for (wrong, error) in [
+        (
+            "then = \"step_up\"\nprompt = { every = \"time\" }",
+            PolicyError::PromptUnused("r".into()),
+        ),
+        (
+            &*format!("{SILENT}then = \"allow\"\nprompt = {{ every = \"device\", hours = 0 }}"),
+            PolicyError::PromptHours("r".into()),
+        ),
+        (
+            &*format!("{SILENT}then = \"allow\"\nprompt = {{ every = \"session\", hours = 8761 }}"),
+            PolicyError::PromptHours("r".into()),
+        ),
+    ] {
+        let text = format!("format = 1\n[[rule]]\nname = \"r\"\n{wrong}");
+        assert_eq!(Policy::parse(&text).unwrap_err(), error);
+    }
+}
+
+#[test]
+fn observing_says_what_would_have_been_decided() {
+    let policy = Policy::parse("format = 1\n[[rule]]\nname = \"r\"\nthen = \"observe\"").unwrap();
+    let reasons = |facts: Facts, blockers: Vec<Reason>| {
+        let question = Question {
+            facts,
+            blockers,
+            is_suspected: false,
+            okta_offers_choice: true,
+        };
+        let judgement = judge(&policy, &question);
+        assert_eq!(judgement.outcome, Outcome::Observe);
+        judgement.reasons
+    };
+    assert_eq!(
+        reasons(facts(), vec![]),
+        [Reason::PolicyObserve, Reason::Genuine]
+    );
+    let doubtful = Facts {
+        verdict: Some(Verdict::Unsure),
+        ..facts()
+    };
+    assert_eq!(
+        reasons(doubtful, vec![]),
+        [Reason::PolicyObserve, Reason::Unsure]
+    );
+    let blocked = vec![Reason::ScreenLocked];
+    assert_eq!(
+        reasons(facts(), blocked),
+        [Reason::PolicyObserve, Reason::ScreenLocked]
+    );
+}
+
+mod whatever_the_policy {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn verdict() -> impl Strategy<Value = Option<Verdict>> {
+        prop::sample::select(vec![
+            None,
+            Some(Verdict::Genuine),
+            Some(Verdict::Unsure),
+            Some(Verdict::Impostor),
+            Some(Verdict::Learning),
+            Some(Verdict::Automated),
+            Some(Verdict::NoEvidence),
+        ])
+    }
+
+    fn agent() -> impl Strategy<Value = Agent> {
+        prop::sample::select(vec![Agent::Proven, Agent::Failed, Agent::Absent])
+    }
+
+    /// A rule as somebody might write it, most of them close to one that allows.
+    fn rule() -> impl Strategy<Value = Rule> {
+        let agents = prop::option::weighted(0.8, prop::collection::vec(agent(), 0..2));
+        let verdicts = prop::option::weighted(0.7, prop::collection::vec(verdict(), 0..3));
+        let then = prop::sample::select(vec![
+            Then::Allow,
+            Then::Allow,
+            Then::StepUp,
+            Then::Decline,
+            Then::Observe,
+        ]);
+        let prompt = prop::sample::select(vec![
+            None,
+            Some(Prompt::Time),
+            Some(Prompt::Device { hours: 1 }),
+        ]);
+        let unlock = any::<Option<bool>>();
+        let provenance = prop::option::weighted(0.8, prop::bool::weighted(0.8));
+        (
+            0..u32::MAX,
+            agents,
+            verdicts,
+            provenance,
+            unlock,
+            then,
+            prompt,
+        )
+            .prop_map(
+                |(name, agent, verdict, provenance, after_unlock, then, prompt)| Rule {
+                    name: name.to_string(),
+                    when: Condition {
+                        agent,
+                        verdict: verdict.map(|l| l.into_iter().flatten().collect()),
+                        provenance,
+                        after_unlock,
+                        ..Condition::default()
+                    },
+                    then,
+                    factors: None,
+                    prompt,
+                },
+            )
+    }
+
+    fn question() -> impl Strategy<Value = Question> {
+        let blockers = prop::sample::select(vec![
+            vec![],
+            vec![],
+            vec![Reason::RoleSso],
+            vec![Reason::ScreenLocked],
+        ]);
+        let flags = any::<[bool; 4]>();
+        (agent(), verdict(), flags, blockers).prop_map(
+            |(
+                agent,
+                verdict,
+                [provenance, after_unlock, is_suspected, okta_offers_choice],
+                blockers,
+            )| Question {
+                facts: Facts {
+                    agent,
+                    verdict,
+                    provenance,
+                    after_unlock,
+                    device_prompt_ms: Some(0),
+                    ..facts()
+                },
+                blockers,
+                is_suspected,
+                okta_offers_choice,
+            },
+        )
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 4_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// Neither one that was loaded nor one that got past the checks of loading.
+        #[test]
+        fn nothing_is_allowed_without_proven_key_provenance_and_behaviour(
+            rules in prop::collection::vec(rule(), 0..5),
+            questions in prop::collection::vec(question(), 8),
+        ) {
+            let is_loaded = rules.iter().all(|rule| rule.check().is_ok());
+            let policy = Policy { patience_ms: 1_500, rules };
+            for question in &questions {
+                let facts = &question.facts;
+                let judgement = judge(&policy, question);
+                let behaves = facts.verdict == Some(Verdict::Genuine)
+                    || (facts.verdict == Some(Verdict::NoEvidence) && facts.after_unlock);
+                let may = facts.agent == Agent::Proven && facts.provenance && behaves
+                    && question.blockers.is_empty() && !question.is_suspected;
+                prop_assert!(judgement.outcome != Outcome::Allow || may, "{question:?} {policy:?}");
+                // A rule that loading lets through matches nothing else in the first place.
+                let says_allow = policy.rule_on(facts).then == Then::Allow;
+                prop_assert!(!(is_loaded && says_allow) || (facts.agent == Agent::Proven && facts.provenance && behaves
+                    || facts.after_unlock), "{question:?} {policy:?}");
+                prop_assert!(!judgement.factors.is_empty(), "a fallback factor is always on offer");
+                let doubted = question.is_suspected || matches!(facts.verdict, Some(Verdict::Impostor | Verdict::Automated));
+                prop_assert!(!doubted || judgement.factors.iter().all(|f| f.resists_an_impostor()));
+                prop_assert!(!doubted || judgement.outcome != Outcome::Decline, "Okta's other factors may be weaker");
+            }
+        }
+    }
 }

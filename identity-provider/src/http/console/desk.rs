@@ -5,9 +5,8 @@ use crate::{
     app::App,
     clock::MINUTE,
     domain::{
-        challenge::{Challenge, Factor},
+        challenge::Challenge,
         code::{self, Purpose},
-        enrolment,
     },
     http::fallback::{
         page::application_of,
@@ -184,36 +183,7 @@ async fn find(
 impl Found {
     async fn of(app: &App, challenge: &Challenge) -> Result<Self, Refusal> {
         let now = app.now_ms();
-        let (purposes, note) = match enrolment::active(app, challenge).await? {
-            _ if !challenge.allows(Factor::Code) => {
-                (vec![], "Policy takes no help-desk code for this sign-in.")
-            }
-            None => (
-                vec![],
-                "Nobody who may sign in has this name: no code can be issued.",
-            ),
-            Some(user) => {
-                let may_add = enrolment::may_add_factor(&app.store, &user, now).await?;
-                let is_open = |purpose: &Purpose| match purpose {
-                    Purpose::SignIn => true,
-                    Purpose::Bind => challenge.candidate.is_some(),
-                    Purpose::Passkey | Purpose::Totp => may_add,
-                };
-                let all = [
-                    Purpose::SignIn,
-                    Purpose::Bind,
-                    Purpose::Passkey,
-                    Purpose::Totp,
-                ];
-                let note = match may_add {
-                    true => "",
-                    false => {
-                        "A factor was added less than a day ago: no further one can be added yet."
-                    }
-                };
-                (all.into_iter().filter(is_open).collect(), note)
-            }
-        };
+        let code::Openings { purposes, note } = code::openings(app, challenge, now).await?;
         Ok(Self {
             matching: challenge.matching.clone(),
             subject: challenge.subject.to_string(),

@@ -10,7 +10,7 @@ use crate::{
     },
     store::{
         Result, Store,
-        console::{DeviceLine, PersonLine, ROWS},
+        console::{ChangeLine, DeviceLine, PersonLine, ROWS},
         decision::Decision,
     },
 };
@@ -82,6 +82,19 @@ pub(super) struct Overview {
     decisions: Vec<DecisionRow>,
     people: Vec<PersonRow>,
     devices: Vec<DeviceRow>,
+    changes: Vec<ChangeRow>,
+}
+
+struct ChangeRow {
+    id: String,
+    at: String,
+    ago: String,
+    what: &'static str,
+    tone: &'static str,
+    login: String,
+    device: String,
+    device_short: String,
+    actor: String,
 }
 
 struct HourRow {
@@ -196,6 +209,12 @@ impl Overview {
                 .into_iter()
                 .map(|d| DeviceRow::of(d, now))
                 .collect(),
+            changes: store
+                .latest_changes()
+                .await?
+                .into_iter()
+                .map(|line| ChangeRow::of(line, now))
+                .collect(),
         })
     }
 }
@@ -242,6 +261,30 @@ impl DecisionRow {
             took: duration(d.challenge_ms),
             outcome: d.outcome,
             id: d.id,
+        }
+    }
+}
+
+impl ChangeRow {
+    fn of(line: ChangeLine, now: Millis) -> Self {
+        let (what, tone) = match line.kind.as_str() {
+            "bound" => ("Device enrolled", "good"),
+            "factor_added" => ("Factor added", "good"),
+            _ => ("Device revoked", "warn"),
+        };
+        Self {
+            at: rfc3339(line.at),
+            ago: ago_in_words(line.at, now),
+            what,
+            tone,
+            login: match line.login.is_empty() {
+                true => "several people".into(),
+                false => line.login,
+            },
+            device_short: short(&line.device_id),
+            device: line.device_id,
+            actor: line.actor,
+            id: line.id,
         }
     }
 }

@@ -42,6 +42,8 @@ const TEXT: &str = "text/plain; charset=utf-8";
 assets! {
     /// Script of the challenge page.
     CHALLENGE_JS = "/pages/challenge.js", JS;
+    /// Script of the page whose form leaves by itself.
+    GO_ON_JS = "/pages/go_on.js", JS;
     /// Style of the challenge page and of the notices.
     CHALLENGE_CSS = "/pages/challenge.css", CSS;
     /// What the challenge page needs besides where scripts are off.

@@ -79,13 +79,7 @@ pub(super) async fn totp(asked: &Asked<'_>, typed: &str) -> Result<Step, Refusal
     let last_step = held.as_ref().map_or(Millis::MAX, |row| row.last_step);
     let step = totp::find_step(&secret, typed, asked.now, last_step);
     let passed = match (&asked.user, step) {
-        (Some(user), Some(step)) => {
-            asked
-                .app
-                .store
-                .use_totp_step(&user.id, step, asked.now)
-                .await?
-        }
+        (Some(user), Some(step)) => asked.app.store.use_totp_step(&user.id, step).await?,
         _ => false,
     };
     if !passed {

@@ -11,10 +11,11 @@ use crate::{
         code::{self, Purpose},
         enrolment,
         factor::{passkey::PasskeyError, totp},
+        notice::{self, Notice},
         user::User,
     },
     random,
-    store::{StoreError, factor::PasskeyRow},
+    store::{Store, StoreError, Write, decision::Event, factor::PasskeyRow},
 };
 use qrcode::{Color, EcLevel, QrCode};
 
@@ -23,7 +24,7 @@ const PASSKEY: &str = "enrol passkey";
 const ISSUER: &str = "Tacit";
 
 pub(super) async fn start_totp(asked: &Asked<'_>, user: &User) -> Result<Step, Refusal> {
-    refuse_while_held(asked, user).await?;
+    refuse_while_held(asked, user)?;
     let secret = totp::Secret::new(random::bytes());
     let sealed = asked.app.master.seal(&context(&user.id), secret.as_bytes());
     asked
@@ -68,19 +69,15 @@ pub(super) async fn finish_totp(asked: &Asked<'_>, typed: &str) -> Result<Step, 
             Panel::EnrolTotp(set_up(&secret, user)),
         ));
     };
-    if !asked
-        .app
-        .store
-        .add_totp(&user.id, &sealed, step, asked.now)
-        .await?
-    {
-        return Err(Refusal::Held);
+    let mut write = asked.app.store.write().await?;
+    match Store::add_totp(&mut write, &user.id, &sealed, step, asked.now).await? {
+        true => added(asked, user, Purpose::Totp, write).await,
+        false => Err(Refusal::Held),
     }
-    added(asked, user, Purpose::Totp).await
 }
 
 pub(super) async fn start_passkey(asked: &Asked<'_>, user: &User) -> Result<Step, Refusal> {
-    refuse_while_held(asked, user).await?;
+    refuse_while_held(asked, user)?;
     let started =
         asked
             .passkeys()?
@@ -120,8 +117,9 @@ pub(super) async fn finish_passkey(asked: &Asked<'_>, answer: &str) -> Result<St
         created_at: asked.now,
         last_used_at: 0,
     };
-    match asked.app.store.add_passkey(&user.id, &row, asked.now).await {
-        Ok(true) => added(asked, user, Purpose::Passkey).await,
+    let mut write = asked.app.store.write().await?;
+    match Store::add_passkey(&mut write, &user.id, &row, asked.now).await {
+        Ok(true) => added(asked, user, Purpose::Passkey, write).await,
         Ok(false) => Err(Refusal::Held),
         // The same credential again, maybe of somebody else: never two people with one.
         Err(StoreError::Conflict) => Ok(Step::retry(WRONG, Panel::Closed)),
@@ -137,24 +135,27 @@ async fn under_way<'a>(asked: &'a Asked<'_>, kind: &str) -> Result<(&'a User, St
 }
 
 /// The store refuses too, atomically; this tells the person before anything is set up.
-async fn refuse_while_held(asked: &Asked<'_>, user: &User) -> Result<(), Refusal> {
-    match enrolment::may_add_factor(&asked.app.store, user, asked.now).await? {
+fn refuse_while_held(asked: &Asked<'_>, user: &User) -> Result<(), Refusal> {
+    match enrolment::may_add_factor(user, asked.now) {
         true => Ok(()),
         false => Err(Refusal::Held),
     }
 }
 
-async fn added(asked: &Asked<'_>, user: &User, purpose: Purpose) -> Result<Step, Refusal> {
-    let store = &asked.app.store;
-    store
-        .insert_event(
-            asked.now,
-            "factor_added",
-            user.login.as_str(),
-            &asked.challenge,
-            purpose.code(),
-        )
-        .await?;
+/// Ends the transaction that added a factor, with its event and its notices.
+async fn added(
+    asked: &Asked<'_>,
+    user: &User,
+    purpose: Purpose,
+    mut write: Write<'_>,
+) -> Result<Step, Refusal> {
+    let (challenge, now) = (&asked.challenge, asked.now);
+    let actor = user.login.as_str();
+    let event = Event::about(challenge, now, "factor_added", actor, purpose.code());
+    Store::append_event_in(&mut write, &event).await?;
+    let notice = Notice::factor_added(challenge, purpose, now);
+    notice::queue(asked.app, &mut write, user, &notice, now).await?;
+    write.commit().await.map_err(StoreError::from)?;
     Step::of_passed(pass_code(asked.app, &asked.challenge, &user.id, purpose, asked.now).await?)
 }
 

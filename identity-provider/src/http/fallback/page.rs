@@ -109,6 +109,37 @@ pub struct CompleteView {
     pub fields: Vec<(String, String)>,
 }
 
+/// A form that goes on by itself: an answer for the service provider alone.
+#[derive(Debug, Clone)]
+pub struct GoOnView {
+    /// Where the form goes.
+    pub action: String,
+    /// Its hidden fields.
+    pub fields: Vec<(&'static str, String)>,
+}
+
+#[derive(Template)]
+#[template(path = "go_on.html")]
+struct GoOnPage<'a> {
+    css: String,
+    js: String,
+    action: &'a str,
+    fields: &'a [(&'static str, String)],
+}
+
+impl GoOnView {
+    /// As HTML.
+    pub fn html(&self) -> Result<Html<String>, askama::Error> {
+        let page = GoOnPage {
+            css: assets::CHALLENGE_CSS.href(),
+            js: assets::GO_ON_JS.href(),
+            action: &self.action,
+            fields: &self.fields,
+        };
+        page.render().map(Html)
+    }
+}
+
 /// The path of a challenge's page.
 pub fn path_of(challenge: &wire::id::ChallengeId) -> String {
     format!("/challenge/{challenge}")

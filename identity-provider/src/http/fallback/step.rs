@@ -62,9 +62,9 @@ pub(super) enum Refusal {
     /// Too many requests.
     #[error("too many attempts; begin the sign-in again")]
     TooMany,
-    /// A factor was added less than a day ago.
+    /// A device was bound or a factor added less than a day ago.
     #[error(
-        "another way to sign in was added less than a day ago; until then no further one can be added"
+        "a device or a way to sign in was added less than a day ago, so no further one can be added yet; a help-desk code for this sign-in alone still works"
     )]
     Held,
     /// Ours.

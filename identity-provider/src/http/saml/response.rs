@@ -5,7 +5,7 @@ use crate::{
     app::App,
     clock::{MINUTE, Millis},
     domain::{
-        challenge::{Challenge, Echo, State},
+        challenge::{Challenge, Echo, SamlEcho, State},
         connection::{Connection, KeyStatus},
         signing::key_context,
     },
@@ -19,6 +19,7 @@ use aws_lc_rs::{
 use serde::Serialize;
 use standards::saml::{
     CONTEXT_PASSWORD_PROTECTED_TRANSPORT,
+    authn_request::AuthnRequest,
     metadata::ServiceProvider,
     response::{
         Assertion, Envelope, Failure, ResponseError, SignedPart, Signing, failure, form_value,
@@ -29,6 +30,8 @@ use std::{
     collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
+use tokio::sync::Semaphore;
+use wire::id::ConnectionId;
 
 /// Okta's own skew is two minutes; so much before and after.
 const NOT_BEFORE: Millis = 2 * MINUTE;
@@ -53,11 +56,14 @@ pub enum SamlError {
     #[error("the request did not come by SAML")]
     Standard,
     /// The connection went away.
-    #[error("the connection has no signing key")]
+    #[error("the connection has no signing key: `tacit connection rotate` makes one")]
     NoKey,
     /// The stored key does not open under this master key, or is none.
     #[error("the signing key {0} cannot be opened with this master key")]
     Key(String),
+    /// The thread that signs panicked, or the server stops.
+    #[error("the signing ended early")]
+    Ended,
     /// The Response could not be written.
     #[error(transparent)]
     Response(#[from] ResponseError),
@@ -71,34 +77,46 @@ pub async fn respond(app: &App, challenge: &Challenge, now: Millis) -> Result<Fo
     if !matches!(challenge.state, State::Allowed | State::Declined) {
         return Err(SamlError::Undecided);
     }
-    let Echo::Saml(echo) = &challenge.request else {
+    let Echo::Saml(echo) = challenge.request.clone() else {
         return Err(SamlError::Standard);
     };
-    let key = app.saml.signer(app, challenge).await?;
+    let key = app.saml.signer(app, &challenge.connection).await?;
+    let issuer = issuer(app, &challenge.connection);
+    let challenge = challenge.clone();
+    app.saml
+        .on_a_core(move || form_of(&challenge, &echo, &issuer, &key, now))
+        .await
+}
+
+fn form_of(
+    challenge: &Challenge,
+    echo: &SamlEcho,
+    issuer: &str,
+    key: &Signer,
+    now: Millis,
+) -> Result<Form, SamlError> {
     let sign = |message: &[u8]| key.sign(message);
     let signing = Signing {
         certificate_der: &key.certificate,
         sign: &sign,
     };
-    let (issuer, id) = (issuer(app, &challenge.connection), name());
     let envelope = Envelope {
-        id: &id,
+        id: &name(),
         issue_instant_ms: now,
-        issuer: &issuer,
+        issuer,
         destination: &echo.acs,
         in_response_to: &echo.id,
     };
     let xml = match challenge.state {
         State::Allowed => {
             let amr: Vec<&str> = challenge.amr.iter().map(String::as_str).collect();
-            let (assertion_id, session) = (name(), name());
             let assertion = Assertion {
-                id: &assertion_id,
+                id: &name(),
                 audience: &echo.audience,
                 name_id: &echo.name_id,
                 name_id_format: &echo.name_id_format,
                 authn_instant_ms: challenge.decided_at,
-                session_index: &session,
+                session_index: &name(),
                 context_class: CONTEXT_PASSWORD_PROTECTED_TRANSPORT,
                 amr: &amr,
                 attributes: &echo.application,
@@ -114,14 +132,49 @@ pub async fn respond(app: &App, challenge: &Challenge, now: Millis) -> Result<Fo
             &signing,
         )?,
     };
-    let mut fields = BTreeMap::from([("SAMLResponse", form_value(&xml))]);
-    if let Some(relay_state) = &echo.relay_state {
-        fields.insert("RelayState", relay_state.clone());
+    Ok(form(&echo.acs, &xml, echo.relay_state.as_deref()))
+}
+
+/// Makes the form that tells the service provider that nothing can be done without being seen.
+pub async fn no_passive(
+    app: &App,
+    connection: &ConnectionId,
+    request: &AuthnRequest,
+    now: Millis,
+) -> Result<Form, SamlError> {
+    let key = app.saml.signer(app, connection).await?;
+    let issuer = issuer(app, connection);
+    let (acs, id) = (request.acs().to_owned(), request.id().to_owned());
+    let relay_state = request.relay_state().map(str::to_owned);
+    let made = move || {
+        let sign = |message: &[u8]| key.sign(message);
+        let signing = Signing {
+            certificate_der: &key.certificate,
+            sign: &sign,
+        };
+        let envelope = Envelope {
+            id: &name(),
+            issue_instant_ms: now,
+            issuer: &issuer,
+            destination: &acs,
+            in_response_to: &id,
+        };
+        let why = Some("nobody can be recognised without being asked");
+        let xml = failure(&envelope, Failure::NoPassive, why, &signing)?;
+        Ok(form(&acs, &xml, relay_state.as_deref()))
+    };
+    app.saml.on_a_core(made).await
+}
+
+fn form(acs: &str, xml: &str, relay_state: Option<&str>) -> Form {
+    let mut fields = BTreeMap::from([("SAMLResponse", form_value(xml))]);
+    if let Some(relay_state) = relay_state {
+        fields.insert("RelayState", relay_state.to_owned());
     }
-    Ok(Form {
-        action: echo.acs.clone(),
+    Form {
+        action: acs.to_owned(),
         fields,
-    })
+    }
 }
 
 /// A random name in the sense of XML.
@@ -133,11 +186,22 @@ fn name() -> String {
     })
 }
 
-/// Parsed metadata and opened keys, by what identifies their version.
-#[derive(Default)]
+/// Parsed metadata and opened keys, by what identifies their version; and the cores that sign.
 pub struct SamlCache {
     providers: Mutex<HashMap<String, (Millis, Arc<ServiceProvider>)>>,
     signers: Mutex<HashMap<String, Arc<Signer>>>,
+    cores: Semaphore,
+}
+
+impl Default for SamlCache {
+    fn default() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            providers: Mutex::default(),
+            signers: Mutex::default(),
+            cores: Semaphore::new(cores),
+        }
+    }
 }
 
 /// An opened signing key.
@@ -184,8 +248,20 @@ impl SamlCache {
         Some(sp)
     }
 
-    async fn signer(&self, app: &App, challenge: &Challenge) -> Result<Arc<Signer>, SamlError> {
-        let keys = app.store.signing_keys_of(&challenge.connection).await?;
+    /// Runs `work` beside the threads that serve connections, on no more threads than there are cores: a signature takes
+    /// a core for a quarter of a millisecond, and whoever only waits for the database is not to wait for that.
+    async fn on_a_core<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, SamlError> + Send + 'static,
+    ) -> Result<T, SamlError> {
+        let _core = self.cores.acquire().await.map_err(|_| SamlError::Ended)?;
+        tokio::task::spawn_blocking(work)
+            .await
+            .unwrap_or(Err(SamlError::Ended))
+    }
+
+    async fn signer(&self, app: &App, connection: &ConnectionId) -> Result<Arc<Signer>, SamlError> {
+        let keys = app.store.signing_keys_of(connection).await?;
         let current = keys
             .into_iter()
             .find(|k| k.status == KeyStatus::Current)
@@ -193,7 +269,7 @@ impl SamlCache {
         if let Some(signer) = lock(&self.signers).get(&current.id) {
             return Ok(signer.clone());
         }
-        let context = key_context(challenge.connection.as_str());
+        let context = key_context(connection.as_str());
         let pkcs8 = app.master.open(&context, &current.sealed_key);
         let signer = pkcs8.and_then(|pkcs8| Signer::new(current.certificate, &pkcs8));
         let signer = Arc::new(signer.ok_or_else(|| SamlError::Key(current.id.clone()))?);

@@ -1,12 +1,13 @@
 //! `/saml/{connection}/sso`: a request becomes a challenge, and the browser goes to its page.
 
-use super::sso_url;
+use super::{SamlError, response, sso_url};
 use crate::{
     app::App,
     domain::request::Asked,
     http::{
         Arrived, ClientAddress, Failed,
         challenge::{self, Sender},
+        fallback::page::GoOnView,
         notice, shell,
     },
 };
@@ -14,9 +15,11 @@ use axum::{
     body::Bytes,
     extract::{Path, RawQuery, State},
     http::{HeaderMap, StatusCode},
-    response::Response,
+    response::{IntoResponse, Response},
 };
-use standards::saml::authn_request::{AuthnRequestError, UnverifiedAuthnRequest, VerifyContext};
+use standards::saml::authn_request::{
+    AuthnRequest, AuthnRequestError, UnverifiedAuthnRequest, VerifyContext,
+};
 use wire::id::ConnectionId;
 
 pub async fn get(
@@ -84,6 +87,9 @@ impl Arriving<'_> {
             Ok(request) => request,
             Err(error) => return Ok(refused(&id, &error.to_string())),
         };
+        if request.is_passive() {
+            return no_passive(self.app, &id, &request, self.now).await;
+        }
         let sender = Sender {
             headers: self.headers,
             from: self.from,
@@ -95,6 +101,30 @@ impl Arriving<'_> {
             Err(reason) => refused(&id, reason.words()),
         })
     }
+}
+
+/// Whoever forbids us to show anything gets no answer of ours, and is told so where its metadata says (SAML core 3.4.1.1).
+/// It costs a signature and nothing else: no row, no challenge, no cookie.
+async fn no_passive(
+    app: &App,
+    connection: &ConnectionId,
+    request: &AuthnRequest,
+    now: i64,
+) -> Result<Response, Failed> {
+    let form = match response::no_passive(app, connection, request, now).await {
+        Ok(form) => form,
+        Err(SamlError::Store(error)) => return Err(error.into()),
+        Err(error) => return Ok(refused(connection, &error.to_string())),
+    };
+    tracing::info!(%connection, "refused to answer passively");
+    let view = GoOnView {
+        action: form.action,
+        fields: form.fields.into_iter().collect(),
+    };
+    let page = view
+        .html()
+        .map_err(|_| crate::store::StoreError::Corrupt("page"))?;
+    Ok(shell::page_with_form(page.into_response()))
 }
 
 /// A request that cannot be answered: nothing goes to Okta, because nothing in it is trusted.

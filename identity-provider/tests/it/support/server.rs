@@ -4,7 +4,10 @@ use axum::{
     body::{Body, to_bytes},
     http::{HeaderMap, Method, Request, StatusCode},
 };
-use std::{path::PathBuf, sync::OnceLock};
+use std::{
+    path::{Path, PathBuf},
+    sync::OnceLock,
+};
 use tacit::{
     app::App,
     clock::{Clock, Millis},
@@ -17,7 +20,7 @@ use tacit::{
     keys::{MasterKey, hash},
     limits::Limits,
     random,
-    settings::{FRESHNESS_MS, Settings, Tls},
+    settings::{FRESHNESS_MS, MASTER_KEY_FILE, Settings, Tls},
     store::{Store, token::TokenRow},
 };
 use tower::ServiceExt;
@@ -53,7 +56,17 @@ impl Server {
         role: Role,
         okta_offers_choice: bool,
     ) -> Self {
-        let settings = Settings {
+        Self::with_settings(database, limits, role, okta_offers_choice, |_| {}).await
+    }
+
+    pub async fn with_settings(
+        database: Database,
+        limits: Limits,
+        role: Role,
+        okta_offers_choice: bool,
+        change: impl FnOnce(&mut Settings),
+    ) -> Self {
+        let mut settings = Settings {
             origin: Origin::new(ORIGIN).unwrap(),
             listen: "127.0.0.1:0".parse().unwrap(),
             database: database.url.clone(),
@@ -65,7 +78,9 @@ impl Server {
             metrics_from: Vec::new(),
             extension: None,
             freshness_ms: FRESHNESS_MS,
+            mail: None,
         };
+        change(&mut settings);
         let store = Store::open(&database.url).await.unwrap();
         let app = App::new(
             settings,
@@ -127,6 +142,27 @@ impl Server {
             app,
             ann: self.ann.clone(),
             ben: self.ben.clone(),
+            _database: None,
+        }
+    }
+
+    /// On the data folder of a program, beside it, by the machine's own clock.
+    pub async fn on(data: &Path) -> Self {
+        let settings = Settings::load(data).unwrap();
+        let master = MasterKey::load_file(&data.join(MASTER_KEY_FILE)).unwrap();
+        let store = Store::open(&settings.database).await.unwrap();
+        let app = App::new(settings, store, Clock::System, master, Limits::generous());
+        let ann = app
+            .store
+            .find_user_by_name("ann@acme.test")
+            .await
+            .unwrap()
+            .unwrap();
+        Self {
+            router: http::router(app.clone()),
+            app,
+            ben: ann.clone(),
+            ann,
             _database: None,
         }
     }

@@ -4,9 +4,14 @@
 //! in memory from the users that a protocol gives as background, never from the shipped model.
 
 pub mod corpus;
+mod learning;
+mod measure;
 mod phrase;
+mod plot;
 mod pointer;
+mod privacy;
 mod protocol;
+mod report;
 mod typing;
 
 use anyhow::{Context, Result, bail};
@@ -35,6 +40,9 @@ pub struct Args {
     /// Protocols, separated by commas.
     #[arg(long, default_value = DEFAULT, value_delimiter = ',')]
     pub protocols: Vec<String>,
+    /// Page that receives tables of all score files in `out`, with plots in a folder beside it; nothing is scored again.
+    #[arg(long)]
+    pub report: Option<PathBuf>,
 }
 
 /// Runs the command.
@@ -49,6 +57,9 @@ pub fn run(args: Args) -> Result<()> {
         && args.evaluate.canonicalize()? != args.background.canonicalize()?
     {
         bail!("the development part is its own background");
+    }
+    if let Some(page) = &args.report {
+        return report::write(&args.out, &args.background, &args.evaluate, page);
     }
     std::fs::create_dir_all(&args.out)
         .with_context(|| format!("creating {}", args.out.display()))?;

@@ -94,6 +94,19 @@ pub fn pointer(part: &Path, name: &str) -> Result<Moves> {
         .collect())
 }
 
+/// Balabit's labels: whether somebody else held the mouse, by session.
+pub fn illegal(part: &Path) -> Result<BTreeMap<String, bool>> {
+    let mut sessions = BTreeMap::new();
+    lines(part, "balabit_labels", |columns: &[&str]| {
+        let &[session, illegal] = columns else {
+            return None;
+        };
+        sessions.insert(session.to_owned(), illegal == "1");
+        Some(())
+    })?;
+    Ok(sessions)
+}
+
 /// The fixed-text file: what its columns are, and everybody's repetitions in order of session and number, in ms.
 pub fn repeated(part: &Path, name: &str) -> Result<(Vec<Time>, Repeated)> {
     /// Session, number within it, times.

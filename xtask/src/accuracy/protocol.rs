@@ -88,6 +88,7 @@ impl Parts {
         let cut = |file, gallery, keys| Cut {
             file,
             gallery,
+            from: gallery,
             keys,
             at_most: None,
             queries: None,
@@ -208,6 +209,7 @@ impl Parts {
         let cut = Cut {
             file: "aalto2k",
             gallery: 5,
+            from: 5,
             keys: 100,
             at_most: Some(5),
             queries: None,

@@ -17,6 +17,8 @@ pub type Typists = Vec<(String, corpus::Typed)>;
 pub struct Cut {
     pub file: &'static str,
     pub gallery: u32,
+    /// The first session that windows are cut from.
+    pub from: u32,
     pub keys: usize,
     pub at_most: Option<usize>,
     /// One window per session of these, instead of windows of the whole rest.
@@ -45,7 +47,7 @@ impl Cut {
             }
             let rest: Vec<Row> = sessions
                 .iter()
-                .filter(|(s, _)| *s >= self.gallery)
+                .filter(|(s, _)| *s >= self.from)
                 .flat_map(|(_, k)| rows(k))
                 .collect();
             let count = rest.len() / self.keys;

@@ -128,6 +128,8 @@ pub struct Idp {
     pub max_clock_skew_ms: u32,
     /// "Trust claims from this identity provider": demands `session.amr`.
     pub trust_claims: bool,
+    /// With this table the provider is of type OIDC, and what only SAML knows does not matter.
+    pub oidc: Option<crate::oidc::Settings>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -161,6 +163,9 @@ impl Config {
             &mut config.idp.certificate,
         ];
         for file in files.into_iter().flatten() {
+            *file = folder.join(&*file);
+        }
+        if let Some(file) = config.idp.oidc.as_mut().and_then(|oidc| oidc.ca.as_mut()) {
             *file = folder.join(&*file);
         }
         Ok(config)
@@ -288,6 +293,7 @@ impl Default for Idp {
             response_signature_scope: SignatureScope::Any,
             max_clock_skew_ms: 120_000,
             trust_claims: true,
+            oidc: None,
         }
     }
 }

@@ -7,6 +7,7 @@ mod authn;
 mod error;
 mod idx;
 mod login;
+mod oidc;
 mod pages;
 mod sso;
 
@@ -45,6 +46,8 @@ pub fn org_router(org: Arc<Org>) -> Router {
         .route("/app/{name}/{id}/sso/saml", get(login::application))
         .route("/sso/idps/{idp}", get(sso::get))
         .route("/sso/saml2/{idp}", post(acs::post))
+        .route("/oauth2/v1/authorize/callback", get(oidc::callback))
+        .route("/stand-in/oidc/jwks", get(oidc::keys))
         .route("/api/v1/authn", post(authn::primary))
         .route("/api/v1/authn/introspect", post(authn::introspect))
         .route("/api/v1/authn/factors", post(authn::enrol))

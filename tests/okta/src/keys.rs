@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
+use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256, RsaKeyPair};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rcgen::{CertificateParams, DistinguishedName, DnType, DnValue, KeyPair, RsaKeySize};
@@ -81,6 +81,20 @@ impl ServiceProvider {
             )
             .expect("the signature's buffer fits the key");
         STANDARD.encode(signature)
+    }
+
+    /// The public key as a JWK.
+    pub fn jwk(&self) -> serde_json::Value {
+        use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+        // PKCS#1 of an RSA key with the exponent 65537 ends in the modulus, a header of two bytes, and the exponent.
+        let der = self.key.public_key().as_ref();
+        let (modulus, length) = (&der[..der.len() - 5], self.key.public_modulus_len());
+        serde_json::json!({
+            "kty": "RSA",
+            "use": "sig",
+            "n": URL_SAFE_NO_PAD.encode(&modulus[modulus.len() - length..]),
+            "e": URL_SAFE_NO_PAD.encode(&der[der.len() - 3..]),
+        })
     }
 
     /// Lines of 76 characters, as Okta's metadata has them.

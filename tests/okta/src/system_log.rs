@@ -34,6 +34,7 @@ pub enum Kind {
     AuthViaMfa,
     AuthViaIdp,
     AuthViaInboundSaml,
+    AuthViaSocial,
     FactorActivate,
     SessionStart,
     SessionEnd,
@@ -134,6 +135,7 @@ impl Kind {
             Kind::AuthViaMfa => "user.authentication.auth_via_mfa",
             Kind::AuthViaIdp => "user.authentication.auth_via_IDP",
             Kind::AuthViaInboundSaml => "user.authentication.auth_via_inbound_SAML",
+            Kind::AuthViaSocial => "user.authentication.auth_via_social",
             Kind::FactorActivate => "user.mfa.factor.activate",
             Kind::SessionStart => "user.session.start",
             Kind::SessionEnd => "user.session.end",
@@ -147,6 +149,7 @@ impl Kind {
             Kind::AuthViaMfa => "Authentication of user via MFA",
             Kind::AuthViaIdp => "Authenticate user via IDP",
             Kind::AuthViaInboundSaml => "Authenticate user via inbound SAML",
+            Kind::AuthViaSocial => "Authenticate user via social login",
             Kind::FactorActivate => "Activate factor or authenticator enrollment method for user",
             Kind::SessionStart => "User login to Okta",
             Kind::SessionEnd => "User logout from Okta",
@@ -163,7 +166,7 @@ impl Kind {
             Kind::SessionStart => Some("core.user_auth.login_success"),
             Kind::SessionEnd => Some("core.user_auth.logout_success"),
             Kind::Sso => Some("app.auth.sso"),
-            Kind::EvaluateSignOn | Kind::AuthViaInboundSaml => None,
+            Kind::EvaluateSignOn | Kind::AuthViaInboundSaml | Kind::AuthViaSocial => None,
         }
     }
 }
@@ -249,7 +252,7 @@ fn targets(event: &Event<'_>, config: &Config) -> Value {
                 "displayName": config.idp.name, "detailEntry": null })
     };
     match event.kind {
-        Kind::AuthViaIdp | Kind::AuthViaInboundSaml => {
+        Kind::AuthViaIdp | Kind::AuthViaInboundSaml | Kind::AuthViaSocial => {
             json!([idp(), user_entity(config, event.login)])
         }
         Kind::AuthViaMfa | Kind::FactorActivate => json!([

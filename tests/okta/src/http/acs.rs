@@ -112,19 +112,36 @@ fn accept(
     success: &Success,
     received: i64,
 ) -> Result<Response, PageError> {
-    // Of two equal Responses at the same moment, one finds the relay state used up.
-    let completed = org
-        .state()
-        .complete(pending, &success.amr, received, org.now());
-    let (completion, transaction) = completed.map_err(|_| PageError::expired())?;
+    let (completion, transaction) = complete(org, pending, &success.amr, received)?;
     log_response(org, client, &pending.login, Some(&transaction), Ok(()));
+    go_on(org, client, completion, &transaction)
+}
+
+/// A verified answer, by whatever standard, uses its relay state up: of two equal ones at the same moment, one finds it gone.
+pub(super) fn complete(
+    org: &Org,
+    pending: &PendingRequest,
+    amr: &[String],
+    received: i64,
+) -> Result<(Completion, Transaction), PageError> {
+    let completed = org.state().complete(pending, amr, received, org.now());
+    completed.map_err(|_| PageError::expired())
+}
+
+/// Where the browser goes then.
+pub(super) fn go_on(
+    org: &Org,
+    client: &Client,
+    completion: Completion,
+    transaction: &Transaction,
+) -> Result<Response, PageError> {
     match completion {
         Completion::Enrolled => {
             let event = Event {
                 kind: Kind::FactorActivate,
                 outcome: Ok(()),
                 login: &transaction.login,
-                transaction: Some(&transaction),
+                transaction: Some(transaction),
                 credential_type: None,
                 detail: None,
             };
@@ -135,8 +152,8 @@ fn accept(
             ))
         }
         Completion::Verified => {
-            log_factor(org, client, &transaction, Ok(()));
-            let cookie = start_session(org, &transaction, client);
+            log_factor(org, client, transaction, Ok(()));
+            let cookie = start_session(org, transaction, client);
             Ok(found(&transaction.from_uri, Some(cookie)))
         }
     }
@@ -179,7 +196,12 @@ fn log_response(
     }
 }
 
-fn log_factor(org: &Org, client: &Client, transaction: &Transaction, outcome: Result<(), &str>) {
+pub(super) fn log_factor(
+    org: &Org,
+    client: &Client,
+    transaction: &Transaction,
+    outcome: Result<(), &str>,
+) {
     let event = Event {
         kind: Kind::AuthViaMfa,
         outcome,

@@ -287,7 +287,7 @@ fn show(org: &Org, transaction: &Transaction) -> Answer {
 fn redirect_idp(org: &Org, transaction: &Transaction, relates_to: &str) -> Value {
     json!({
         "name": "redirect-idp",
-        "type": "SAML2",
+        "type": if org.config.idp.oidc.is_some() { "OIDC" } else { "SAML2" },
         "idp": { "id": org.config.idp.id, "name": org.config.idp.name },
         "href": format!(
             "{}/sso/idps/{}?stateToken={}", org.config.org_origin, org.config.idp.id, transaction.token),

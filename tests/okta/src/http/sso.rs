@@ -11,6 +11,7 @@ use super::login::found;
 use super::pages;
 use crate::authn_request::AuthnRequest;
 use crate::config::Binding;
+use crate::oidc;
 use crate::org::Org;
 
 #[derive(Deserialize)]
@@ -30,6 +31,11 @@ pub async fn get(
     }
     let now = org.now();
     let pending = org.state().begin_request(&query.state_token, now)?;
+    if let Some(settings) = &org.config.idp.oidc {
+        let app = (org.app_id.as_str(), org.app_slug.as_str());
+        let url = oidc::authorize_url(&org.config, settings, &org.sp, &pending, app, now);
+        return Ok(found(&url, None));
+    }
     let request = AuthnRequest {
         id: &pending.id,
         issued_at: now,

@@ -1,5 +1,7 @@
 //! What the engine says.
 
+use crate::Suitability;
+
 /// The engine's summary at one moment.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Assessment {
@@ -24,6 +26,11 @@ pub struct Assessment {
     pub mature: bool,
     /// Confirmations by a strong factor so far.
     pub confirmations: u32,
+    /// Whether behaviour can tell this person from others; policy had better not bother those whom it cannot.
+    pub suitability: Suitability,
+    /// The share of moments with evidence at which this person would be asked for a factor, at the target rate of false
+    /// acceptance; from what was confirmed.
+    pub refused_share: Option<f64>,
     /// Signs of automation, as short codes; [`words`](crate::words) says them in words.
     pub automation: Vec<&'static str>,
     /// The feature groups that moved the verdict most, as short codes; [`words`](crate::words) says them in words.

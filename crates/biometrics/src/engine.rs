@@ -2,10 +2,12 @@
 
 use crate::automation::Automation;
 use crate::change;
-use crate::codec::{Fault, Reader, write_keys, write_pointer};
+use crate::codec::{Fault, Reader};
 use crate::explain;
-use crate::keyboard::{KeyModel, KeyNorm, Strokes, Timing};
-use crate::pointer::{Action, Actions, PointerModel, PointerNorm};
+use crate::history::Suitability;
+use crate::keyboard::{KeyModel, Strokes, Timing};
+use crate::pointer::{Action, Actions, PointerModel};
+use crate::quarantine::Quarantine;
 use crate::template::Template;
 use crate::trust::{Moved, Reading, Trust};
 use crate::{Assessment, Event, EventKind, Model, TemplateError, Verdict};
@@ -13,10 +15,8 @@ use crate::{Assessment, Event, EventKind, Model, TemplateError, Verdict};
 const MAGIC: [u8; 4] = *b"TcS2";
 /// Events may come late by so much without breaking a rhythm, in ms: frames of a page report one after the other.
 const LATE: f64 = 1_000.0;
-/// One quarantine takes windows for so long, in ms; there are two.
-const QUARANTINE: f64 = 4.0 * 3_600_000.0;
-/// Windows may join a template for so long after they began, in ms.
-const JOINABLE: f64 = 8.0 * 3_600_000.0;
+/// Relearning lasts no longer than this, in ms.
+const LONGEST_RELEARNING: f64 = 14.0 * 86_400_000.0;
 /// Fading keystrokes or actions below which there is nothing to judge.
 const LEAST: (f64, f64) = (3.0, 1.0);
 /// No screen reaches further, in pixels.
@@ -70,7 +70,7 @@ pub struct Engine {
     actions: Actions,
     trust: Trust,
     automation: Automation,
-    quarantine: [Quarantine; 2],
+    quarantine: Quarantine,
     /// Keystrokes and ms of pointer actions since the last reset.
     keys: u32,
     pointer_ms: f32,
@@ -79,33 +79,6 @@ pub struct Engine {
     clocks: [Option<f64>; 2],
     /// Time of the newest evidence.
     newest: Option<f64>,
-}
-
-/// Windows that wait for a strong factor.
-#[derive(Debug, Clone)]
-struct Quarantine {
-    began: f64,
-    keys: KeyNorm,
-    pointer: PointerNorm,
-}
-
-impl Quarantine {
-    fn new() -> Self {
-        Self {
-            began: 0.0,
-            keys: KeyNorm::new(),
-            pointer: PointerNorm::new(),
-        }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.keys.is_empty() && self.pointer.is_empty()
-    }
-
-    fn clear(&mut self) {
-        self.keys.clear();
-        self.pointer.clear();
-    }
 }
 
 impl Engine {
@@ -124,7 +97,7 @@ impl Engine {
             actions: Actions::new(),
             trust,
             automation: Automation::new(),
-            quarantine: [Quarantine::new(), Quarantine::new()],
+            quarantine: Quarantine::new(),
             keys: 0,
             pointer_ms: 0.0,
             clocks: [None; 2],
@@ -232,6 +205,8 @@ impl Engine {
             progress: template.map_or(0, Template::progress),
             mature: is_mature,
             confirmations: template.map_or(0, |template| template.confirmations),
+            suitability: template.map_or(Suitability::Unknown, |t| t.history.suitability()),
+            refused_share: template.and_then(|t| t.history.refused_share()),
             automation: self.automation.signs(),
             moved_by: explain::moved_by(&self.trust, &reading),
         }
@@ -249,29 +224,73 @@ impl Engine {
         }
     }
 
-    /// A strong factor of this person has passed: what is in quarantine joins the template, if it is not too old. What
-    /// a mature template calls an impostor's does not join, whoever passed the factor.
+    /// A strong factor of this person has passed: what is in quarantine joins the template, if it is not too old and
+    /// fits. What a template that knows the person calls somebody else's does not join, whoever passed the factor; three
+    /// such unlocks in a row make a template that is not mature begin anew.
     pub fn confirm(&mut self, now: f64) {
-        let reading = self.reading(now);
-        let foreign = self.trusted(&reading) <= self.reject || self.automation.is_program();
-        let is_mature = self.template.as_ref().is_some_and(Template::is_mature);
-        let is_joinable =
-            |q: &Quarantine| !q.is_empty() && (-LATE..=JOINABLE).contains(&(now - q.began));
-        if now.is_finite() && !(foreign && is_mature) && self.quarantine.iter().any(is_joinable) {
-            let template = self
-                .template
-                .get_or_insert_with(|| Template::new(self.model.version));
-            let (mut keys, mut actions) = (0u32, 0u32);
-            for quarantine in self.quarantine.iter().filter(|q| is_joinable(q)) {
-                template.join(&quarantine.keys, &quarantine.pointer);
-                keys = keys.saturating_add(quarantine.keys.keys);
-                actions = actions.saturating_add(quarantine.pointer.actions);
-            }
-            template.count(keys, actions, (now / 86_400_000.0) as u32);
-            self.adapt();
+        if now.is_finite() {
+            self.join(now);
         }
         self.trust.settle();
-        self.quarantine.iter_mut().for_each(Quarantine::clear);
+        self.quarantine.clear();
+    }
+
+    fn join(&mut self, now: f64) {
+        let reading = self.reading(now);
+        let is_foreign = self.automation.is_program() || self.trusted(&reading) <= self.reject;
+        let knows = self.template.as_ref().is_some_and(|t| t.knows_person());
+        let is_relearning = self.is_relearning(now);
+        let (judged, silent) = (self.quarantine.judged, self.quarantine.silent);
+        let vouched = self.quarantine.vouched(now);
+        let is_foreign = is_foreign || vouched.aside.0 > vouched.fitting.0;
+        if knows && is_foreign && !is_relearning {
+            // A program's input says nothing about the person, and a mature template does not give way by itself.
+            if let Some(template) = self.template.as_mut().filter(|t| !t.is_mature())
+                && !self.automation.is_program()
+                && template.history.contradict()
+            {
+                self.clear_template();
+            }
+            return;
+        }
+        if vouched.stretches.is_empty() {
+            return;
+        }
+        let template = self
+            .template
+            .get_or_insert_with(|| Template::new(self.model.version));
+        for stretch in &vouched.stretches {
+            template.join(&stretch.keys, &stretch.pointer);
+        }
+        let (keys, actions) = vouched.fitting;
+        template.count(keys, actions, (now / 86_400_000.0) as u32);
+        template.history.agree();
+        template.history.add(judged, silent);
+        self.adapt();
+    }
+
+    /// Learns anew until `until` (ms since 1970, at most two weeks from `now`): another keyboard, a hurt hand. What was
+    /// learned weighs a quarter, everything that a strong factor vouches for joins whether it fits or not, and verdicts
+    /// are `Learning` until the template is mature again. Only after a strong factor of the person or by the help desk.
+    pub fn relearn(&mut self, now: f64, until: f64) {
+        let Some(template) = &mut self.template else {
+            return;
+        };
+        if !now.is_finite() || until.is_nan() {
+            return;
+        }
+        template.begin_again();
+        template
+            .history
+            .relearn(until.clamp(0.0, now.max(0.0) + LONGEST_RELEARNING));
+        self.trust.clear();
+        self.adapt();
+    }
+
+    /// Whether everything that is vouched for joins the template.
+    pub fn is_relearning(&self, now: f64) -> bool {
+        let template = self.template.as_ref();
+        template.is_some_and(|template| template.history.is_relearning(now))
     }
 
     /// Lock, logout or another user: trust and quarantine go.
@@ -279,7 +298,7 @@ impl Engine {
         self.break_off();
         self.trust.clear();
         self.automation = Automation::new();
-        self.quarantine.iter_mut().for_each(Quarantine::clear);
+        self.quarantine.clear();
         self.keys = 0;
         self.pointer_ms = 0.0;
         self.clocks = [None; 2];
@@ -298,11 +317,7 @@ impl Engine {
         }
         self.automation.write(&mut out);
         self.trust.write(&mut out);
-        for quarantine in &self.quarantine {
-            out.extend(quarantine.began.to_le_bytes());
-            write_keys(&quarantine.keys, &mut out);
-            write_pointer(&quarantine.pointer, &mut out);
-        }
+        self.quarantine.write(&mut out);
         out
     }
 
@@ -326,14 +341,7 @@ impl Engine {
         let automation = Automation::read(&mut from)?;
         let mut trust = self.trust.clone();
         trust.read(&mut from)?;
-        let mut quarantine = [Quarantine::new(), Quarantine::new()];
-        for quarantine in &mut quarantine {
-            *quarantine = Quarantine {
-                began: from.f64(NO_CLOCK)?,
-                keys: from.keys()?,
-                pointer: from.pointer()?,
-            };
-        }
+        let quarantine = Quarantine::read(&mut from)?;
         from.end()?;
         self.break_off();
         self.keys = keys;
@@ -386,7 +394,6 @@ impl Engine {
     }
 
     fn key_up(&mut self, key: u8, at: f64) {
-        let place = self.open_quarantine(at);
         let Self {
             strokes,
             trust,
@@ -396,7 +403,7 @@ impl Engine {
             typist,
             ..
         } = self;
-        let keys = &mut quarantine[place].keys;
+        let keys = &mut quarantine.fresh(at).keys;
         let sink = |timing: Timing| {
             automation.timing(timing);
             keys.add(&model.typing.population, timing);
@@ -406,43 +413,39 @@ impl Engine {
         };
         if strokes.up(key, at, sink) {
             automation.key_event(at);
-            trust.stroke(&model.typing);
             keys.keys = keys.keys.saturating_add(1);
             self.keys = self.keys.saturating_add(1);
             self.newest = Some(at);
+            let is_block = self.trust.stroke(&self.model.typing);
+            self.advance_quarantine(at, is_block);
         }
     }
 
     fn acted(&mut self, at: f64, action: Option<Action>) {
         let Some(action) = action else { return };
         self.automation.action(&action);
-        let place = self.open_quarantine(at);
         let moved = Moved::new(&self.model.pointing, &action);
-        self.quarantine[place]
-            .pointer
-            .add(&moved.posterior, &moved.point, moved.lasted);
-        if let Some(mover) = &self.mover {
-            self.trust.moved(&self.model.pointing, mover, &moved);
-        }
+        let pointer = &mut self.quarantine.fresh(at).pointer;
+        pointer.add(&moved.posterior, &moved.point, moved.lasted);
         self.pointer_ms += moved.lasted;
         self.newest = Some(at);
+        let is_block = (self.mover.as_ref())
+            .is_some_and(|mover| self.trust.moved(&self.model.pointing, mover, &moved));
+        self.advance_quarantine(at, is_block);
     }
 
-    /// The quarantine that takes windows at this time; the older of the two makes room.
-    fn open_quarantine(&mut self, at: f64) -> usize {
-        let is_open = |q: &Quarantine| !q.is_empty() && (0.0..QUARANTINE).contains(&(at - q.began));
-        if let Some(open) = self.quarantine.iter().position(is_open) {
-            return open;
+    /// Ends a segment of the quarantine where one is due, and keeps account of what the template would have answered.
+    fn advance_quarantine(&mut self, at: f64, is_block: bool) {
+        let knows = self.template.as_ref().is_some_and(|t| t.knows_person());
+        let suspicious = knows && self.trust.suspicion() >= change::BROKEN;
+        self.quarantine
+            .advance(at, suspicious && !self.is_relearning(at));
+        if is_block && knows {
+            let is_silent = self.trusted(&self.reading(at)) >= self.accept;
+            let quarantine = &mut self.quarantine;
+            quarantine.judged = quarantine.judged.saturating_add(1);
+            quarantine.silent = quarantine.silent.saturating_add(u32::from(is_silent));
         }
-        let [a, b] = &self.quarantine;
-        let place = if a.is_empty() || (!b.is_empty() && a.began < b.began) {
-            0
-        } else {
-            1
-        };
-        self.quarantine[place].clear();
-        self.quarantine[place].began = at;
-        place
     }
 
     fn adapt(&mut self) {

@@ -70,11 +70,13 @@ mod codec;
 mod engine;
 mod event;
 mod explain;
+mod history;
 mod keyboard;
 mod model;
 #[cfg(feature = "parity")]
 mod parity;
 mod pointer;
+mod quarantine;
 mod template;
 #[cfg(feature = "train")]
 pub mod train;
@@ -84,6 +86,7 @@ pub use assessment::{Assessment, Verdict};
 pub use engine::{Engine, StateError, Targets};
 pub use event::{Event, EventKind};
 pub use explain::words;
+pub use history::Suitability;
 pub use model::{Model, ModelError};
 #[cfg(feature = "parity")]
 pub use parity::parity_fixture;

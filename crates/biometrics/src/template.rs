@@ -1,15 +1,18 @@
 //! One person's norm on one device: sums over what was typed and moved, and how it was confirmed.
 
 use crate::codec::{Fault, Reader, write_keys, write_pointer};
+use crate::history::History;
 use crate::keyboard::KeyNorm;
 use crate::pointer::PointerNorm;
 
-const MAGIC: [u8; 4] = *b"TcT1";
+const MAGIC: [u8; 4] = *b"TcT2";
 /// Keystrokes of a mature template.
 const MATURE_KEYS: u32 = 1_500;
 /// Confirmations of a mature template, and days on which they happened.
 const MATURE_CONFIRMATIONS: u32 = 3;
 const MATURE_DAYS: u32 = 2;
+/// Keystrokes from which a template can contradict what is typed.
+const KNOWN_KEYS: u32 = 300;
 /// Time of pointer actions from which the pointer takes part in verdicts, in ms. Five minutes at the screen hold about
 /// half as much movement; the public recordings that calibrate it are shorter still.
 const POINTER_JOINS: f32 = 60_000.0;
@@ -27,6 +30,7 @@ pub(crate) struct Template {
     /// Different days with a confirmation, and the last of them (days since 1970).
     pub days: u32,
     pub last_day: u32,
+    pub history: History,
 }
 
 impl Template {
@@ -38,6 +42,7 @@ impl Template {
             confirmations: 0,
             days: 0,
             last_day: 0,
+            history: History::default(),
         }
     }
 
@@ -65,6 +70,24 @@ impl Template {
             && self.days >= MATURE_DAYS
     }
 
+    /// Whether enough is known for a stretch that does not fit to speak against the stretch, not the template.
+    pub(crate) fn knows_person(&self) -> bool {
+        self.keys.keys >= KNOWN_KEYS
+    }
+
+    /// Learning begins again: what was learned weighs a quarter, and has to be confirmed anew.
+    pub(crate) fn begin_again(&mut self) {
+        const LEFT: f32 = 0.25;
+        let keys = &mut self.keys;
+        keys.count.iter_mut().for_each(|count| *count *= LEFT);
+        keys.sum.iter_mut().for_each(|sum| *sum *= LEFT);
+        keys.squares.iter_mut().for_each(|s| *s *= f64::from(LEFT));
+        keys.keys /= 4;
+        self.pointer.clear();
+        (self.confirmations, self.days, self.last_day) = (0, 0, 0);
+        self.history = History::default();
+    }
+
     /// Whether enough movement is known for the pointer to take part.
     pub(crate) fn knows_pointer(&self) -> bool {
         self.pointer.lasted >= POINTER_JOINS
@@ -90,6 +113,7 @@ impl Template {
         }
         write_keys(&self.keys, &mut out);
         write_pointer(&self.pointer, &mut out);
+        self.history.write(&mut out);
         out
     }
 
@@ -103,6 +127,7 @@ impl Template {
         let (confirmations, days, last_day) = (from.u32()?, from.u32()?, from.u32()?);
         let keys = from.keys()?;
         let mut pointer = from.pointer()?;
+        let history = History::read(&mut from)?;
         from.end()?;
         if learned_with != model {
             pointer.clear();
@@ -114,6 +139,7 @@ impl Template {
             confirmations,
             days,
             last_day,
+            history,
         })
     }
 }

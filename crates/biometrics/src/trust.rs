@@ -8,6 +8,7 @@
 use crate::change::Change;
 use crate::codec::{Fault, Reader};
 use crate::keyboard::{KINDS, KeyEvidence, KeyModel, Timing, Typing};
+use crate::model::RIVALS;
 use crate::pointer::{Action, COMPONENTS, FEATURES, PointerModel, Pointing};
 use libm::exp2;
 
@@ -55,8 +56,6 @@ struct Typed {
     own: KeyEvidence,
     rivals: Box<[KeyEvidence]>,
     number: [f32; KINDS],
-    /// Room for sorting the rivals' scores: a block ends without allocating.
-    scores: Box<[f32]>,
 }
 
 /// A block of actions.
@@ -65,7 +64,6 @@ struct Acted {
     own: f32,
     rivals: Box<[f32]>,
     number: f32,
-    scores: Box<[f32]>,
 }
 
 /// What the sums amount to at one moment.
@@ -100,13 +98,11 @@ impl Trust {
                 own: KeyEvidence::default(),
                 rivals: vec![KeyEvidence::default(); typing.cohort.len()].into(),
                 number: [0.0; KINDS],
-                scores: vec![0.0; typing.cohort.len()].into(),
             },
             acted: Acted {
                 own: 0.0,
                 rivals: vec![0.0; pointing.cohort.len()].into(),
                 number: 0.0,
-                scores: vec![0.0; pointing.cohort.len()].into(),
             },
             change: Change::new(),
         }
@@ -157,23 +153,19 @@ impl Trust {
         self.key_drift[kind] = self.key_drift[kind] * fade + own.deviation(timing);
     }
 
-    /// A keystroke is complete. What it ended, if it ended a block.
-    pub(crate) fn stroke(&mut self, typing: &Typing) -> Option<Block> {
+    /// A keystroke is complete; `true` where it ended a block.
+    pub(crate) fn stroke(&mut self, typing: &Typing) -> bool {
         if Typing::amount(&self.typed.number) < BLOCK_KEYS {
-            return None;
+            return false;
         }
-        let llr = self.typed.llr(typing);
+        let llr = self.typed.llr(typing, &mut [0.0; RIVALS]);
         self.typed.clear();
-        Some(self.block(llr))
+        self.block(llr);
+        true
     }
 
-    /// Takes one action into account. What it ended, if it ended a block.
-    pub(crate) fn moved(
-        &mut self,
-        pointing: &Pointing,
-        own: &PointerModel,
-        moved: &Moved,
-    ) -> Option<Block> {
+    /// Takes one action into account. `true` where it ended a block.
+    pub(crate) fn moved(&mut self, pointing: &Pointing, own: &PointerModel, moved: &Moved) -> bool {
         let fade = self.fade_action;
         let ratio = own.ratio(&pointing.mixture, &moved.point, moved.anyone);
         self.pointer = self.pointer * fade + ratio;
@@ -200,19 +192,23 @@ impl Trust {
             *drift = *drift * fade + sum / features.len() as f32;
         }
         if self.acted.number < BLOCK_ACTIONS {
-            return None;
+            return false;
         }
-        let llr = self.acted.llr(pointing);
+        let llr = self.acted.llr(pointing, &mut [0.0; RIVALS]);
         self.acted.clear();
-        Some(self.block(llr))
+        self.block(llr);
+        true
     }
 
-    fn block(&mut self, llr: f64) -> Block {
-        let is_change = self.change.block(llr);
-        if is_change {
+    fn block(&mut self, llr: f64) {
+        if self.change.block(llr) {
             self.clear_long();
         }
-        Block { llr, is_change }
+    }
+
+    /// See [`Change::suspicion`].
+    pub(crate) fn suspicion(&self) -> f64 {
+        self.change.suspicion()
     }
 
     /// Time goes on: everything weighs less. Time that goes back changes nothing.
@@ -256,24 +252,21 @@ impl Trust {
     /// What all of it says at `now`.
     pub(crate) fn reading(&self, typing: &Typing, pointing: &Pointing, now: f64) -> Reading {
         let fade = exp2(-(now - self.at).max(0.0) / HALF_TIME);
-        let part = self.typed.clone().llr(typing) + self.acted.clone().llr(pointing);
-        let mut rivals: Vec<f32> = self
-            .key_rivals
-            .iter()
-            .map(|rival| rival.score(&self.key_number, &typing.weight))
-            .collect();
-        let score = typing.normalised(
-            self.keys.score(&self.key_number, &typing.weight),
-            &mut rivals,
-        );
+        let mut room = [0.0; RIVALS];
+        let part = self.typed.llr(typing, &mut room) + self.acted.llr(pointing, &mut room);
+        let rivals = &mut room[..self.key_rivals.len().min(RIVALS)];
+        for (score, rival) in rivals.iter_mut().zip(&self.key_rivals) {
+            *score = rival.score(&self.key_number, &typing.weight);
+        }
+        let own = self.keys.score(&self.key_number, &typing.weight);
+        let score = typing.normalised(own, rivals);
         let keys = Typing::amount(&self.key_number) * fade;
         let per_action = 1.0 / self.pointer_number.max(1.0);
-        let mut rivals: Vec<f32> = self
-            .pointer_rivals
-            .iter()
-            .map(|rival| rival * per_action)
-            .collect();
-        let movement = pointing.normalised(self.pointer * per_action, &mut rivals);
+        let rivals = &mut room[..self.pointer_rivals.len().min(RIVALS)];
+        for (score, rival) in rivals.iter_mut().zip(&self.pointer_rivals) {
+            *score = rival * per_action;
+        }
+        let movement = pointing.normalised(self.pointer * per_action, rivals);
         let actions = f64::from(self.pointer_number) * fade;
         Reading {
             keys_llr: typing.calibration.llr(f64::from(score), keys),
@@ -370,12 +363,14 @@ impl Typed {
         self.number = [0.0; KINDS];
     }
 
-    fn llr(&mut self, typing: &Typing) -> f64 {
-        for (score, rival) in self.scores.iter_mut().zip(&self.rivals) {
+    /// `room` is for sorting the rivals' scores: a block ends without allocating.
+    fn llr(&self, typing: &Typing, room: &mut [f32; RIVALS]) -> f64 {
+        let rivals = &mut room[..self.rivals.len().min(RIVALS)];
+        for (score, rival) in rivals.iter_mut().zip(&self.rivals) {
             *score = rival.score(&self.number, &typing.weight);
         }
         let own = self.own.score(&self.number, &typing.weight);
-        let score = typing.normalised(own, &mut self.scores);
+        let score = typing.normalised(own, rivals);
         typing
             .calibration
             .llr(f64::from(score), Typing::amount(&self.number))
@@ -389,25 +384,17 @@ impl Acted {
         self.number = 0.0;
     }
 
-    fn llr(&mut self, pointing: &Pointing) -> f64 {
+    fn llr(&self, pointing: &Pointing, room: &mut [f32; RIVALS]) -> f64 {
         let share = 1.0 / self.number.max(1.0);
-        for (score, rival) in self.scores.iter_mut().zip(&self.rivals) {
+        let rivals = &mut room[..self.rivals.len().min(RIVALS)];
+        for (score, rival) in rivals.iter_mut().zip(&self.rivals) {
             *score = rival * share;
         }
-        let score = pointing.normalised(self.own * share, &mut self.scores);
+        let score = pointing.normalised(self.own * share, rivals);
         pointing
             .calibration
             .llr(f64::from(score), f64::from(self.number))
     }
-}
-
-/// A block that is complete.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Block {
-    /// What it says, in nats.
-    pub llr: f64,
-    /// Whether from here on nothing counts that was gathered before.
-    pub is_change: bool,
 }
 
 /// One action, placed in the background's mixture.

@@ -103,7 +103,7 @@ fn windows_older_than_eight_hours_do_not_join() {
 
 #[test]
 fn three_confirmations_on_one_day_are_not_mature() {
-    let person = person(2);
+    let person = person(5);
     let mut engine = Engine::new(model());
     let mut now = START - START % (24.0 * HOUR);
     for day in person["learn"].as_array().unwrap() {
@@ -126,7 +126,7 @@ fn what_a_mature_template_calls_an_impostors_does_not_join() {
     let now = push_all(&mut engine, &other["live"]["keys"], START);
     assert_eq!(engine.assess(now).verdict, Verdict::Impostor);
     engine.confirm(now);
-    assert_eq!(engine.template_bytes(), owner.template_bytes());
+    assert!(engine.template_bytes() == owner.template_bytes());
 }
 
 #[test]

@@ -38,9 +38,11 @@ fn people_are_accepted_and_others_are_not() {
             }
             let ratios: Vec<String> = row.iter().map(|a| format!("{:6.2}", a.llr)).collect();
             println!(
-                "template {}: {}  {:?}",
+                "template {}: {}  {:?} {:.2?} {:?}",
                 i + 1,
                 ratios.join(" "),
+                row[i].suitability,
+                row[i].refused_share,
                 row[i].moved_by
             );
         }

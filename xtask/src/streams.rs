@@ -5,6 +5,7 @@
 
 mod cold;
 mod people;
+mod programs;
 mod statistics;
 mod takeover;
 
@@ -18,8 +19,8 @@ pub struct Args {
     /// The development part of the corpus.
     #[arg(long)]
     pub data: PathBuf,
-    /// What to report: takeover, cold.
-    #[arg(long, default_value = "takeover,cold", value_delimiter = ',')]
+    /// What to report: takeover, cold, programs.
+    #[arg(long, default_value = "takeover,cold,programs", value_delimiter = ',')]
     pub reports: Vec<String>,
     /// A file that receives what is printed.
     #[arg(long)]
@@ -34,7 +35,8 @@ pub fn run(args: Args) -> Result<()> {
         let part = match report.as_str() {
             "takeover" => takeover::report(&people),
             "cold" => cold::report(&people),
-            other => anyhow::bail!("there is no report {other:?}: takeover, cold"),
+            "programs" => programs::report(&people, &args.data)?,
+            other => anyhow::bail!("there is no report {other:?}: takeover, cold, programs"),
         };
         println!("## {report}\n\n{part}");
         text.push_str(&format!("## {report}\n\n{part}\n"));

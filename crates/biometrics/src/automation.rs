@@ -1,32 +1,45 @@
-//! Signs that a program produced the input. Basic: only what no hand does.
+//! Signs that a program produced the input: what no hand does, by bounds that recordings of some 1,400 people keep.
 
 use crate::codec::{Fault, Reader};
 use crate::keyboard::Timing;
-use crate::pointer::Action;
-use libm::{expf, floor, sqrt};
+use crate::roughness::Roughness;
+use libm::{floor, sqrt};
 
 /// Timings that the regularity of typing is judged by, and the fade that makes it about so many.
 const WINDOW: f64 = 40.0;
-/// A person's log-times never vary so little, in nats: a hold or a rhythm that is the same within 5 %.
-const REGULAR: f64 = 0.05;
-/// Key events in a row on a grid of 10 ms.
-const GRID: u32 = 40;
-const GRID_STEP: f64 = 10.0;
-/// Straight actions of constant speed in a row.
-const SMOOTH: u32 = 3;
+/// Standard deviations of log-times that no person stays below: of holds, of press to press. One recorded window in a
+/// thousand has less than 0.11 and 0.23.
+const REGULAR: [f64; 2] = [0.08, 0.15];
+/// Key events in a row on the ticks of a timer. Keyboards that are polled every 8 ms put people on a grid of 4 ms;
+/// nothing puts them on 5 ms or on the frames of a screen.
+const TICKS: u32 = 40;
+/// Ticks in ms, and how far off an event may be: frames do not fall on whole milliseconds,
+/// which both events of a gap are rounded to.
+const GRIDS: [(f64, f64); 2] = [(5.0, 0.02), (50.0 / 3.0, 1.01)];
+/// Holds up to this, in ms, are no finger's; and the share of such among the last strokes that a program makes.
+const NO_HOLD: f64 = 8.0;
+const HOLDLESS: f64 = 0.6;
 /// Untrusted events that outnumber the trusted ones from this number on.
 const UNTRUSTED: u32 = 50;
+/// Characters that came without keys, from this number on and outnumbering the keys, are told (and are no crime).
+const INSERTED: u32 = 40;
 
 /// Counters; no event is kept.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Automation {
     untrusted: u32,
     trusted: u32,
+    inserted: u32,
+    typed: u32,
     /// Fading number, sum and sum of squares: holds, then press to press.
     moments: [[f64; 3]; 2],
+    /// Fading number of strokes, and of those that nothing held.
+    strokes: f64,
+    holdless: f64,
     latest_key: f64,
-    grid: u32,
-    smooth: u32,
+    grids: [u32; 2],
+    roughness: Roughness,
+    replayed: bool,
 }
 
 impl Automation {
@@ -34,10 +47,15 @@ impl Automation {
         Self {
             untrusted: 0,
             trusted: 0,
+            inserted: 0,
+            typed: 0,
             moments: [[0.0; 3]; 2],
+            strokes: 0.0,
+            holdless: 0.0,
             latest_key: 0.0,
-            grid: 0,
-            smooth: 0,
+            grids: [0; 2],
+            roughness: Roughness::new(),
+            replayed: false,
         }
     }
 
@@ -45,18 +63,35 @@ impl Automation {
         self.untrusted = self.untrusted.saturating_add(count);
     }
 
+    /// Characters appeared without keystrokes.
+    pub(crate) fn inserted(&mut self, characters: u16) {
+        self.inserted = self.inserted.saturating_add(u32::from(characters));
+    }
+
     /// A key went down or up.
     pub(crate) fn key_event(&mut self, at: f64) {
         self.trusted = self.trusted.saturating_add(1);
         let gap = at - self.latest_key;
         self.latest_key = at;
-        let off = gap - floor(gap / GRID_STEP + 0.5) * GRID_STEP;
-        let on_grid = gap >= GRID_STEP / 2.0 && off.abs() < 0.02;
-        self.grid = if on_grid {
-            self.grid.saturating_add(1)
-        } else {
-            0
-        };
+        for (run, (grid, off)) in self.grids.iter_mut().zip(GRIDS) {
+            let away = gap - floor(gap / grid + 0.5) * grid;
+            // Events at the same time say nothing.
+            if gap >= grid / 2.0 {
+                *run = if away.abs() <= off {
+                    run.saturating_add(1)
+                } else {
+                    0
+                };
+            }
+        }
+    }
+
+    /// A key came up that was held so long.
+    pub(crate) fn stroke(&mut self, held: f64) {
+        self.typed = self.typed.saturating_add(1);
+        let keep = 1.0 - 1.0 / WINDOW;
+        self.strokes = self.strokes * keep + 1.0;
+        self.holdless = self.holdless * keep + f64::from(u8::from(held <= NO_HOLD));
     }
 
     pub(crate) fn timing(&mut self, timing: Timing) {
@@ -71,74 +106,107 @@ impl Automation {
         }
     }
 
-    pub(crate) fn action(&mut self, action: &Action) {
+    /// Whether the last timings were seen before.
+    pub(crate) fn replay(&mut self, is_replay: bool) {
+        self.replayed |= is_replay;
+    }
+
+    /// The pointer moved.
+    pub(crate) fn moved(&mut self, at: f64, x: f32, y: f32) {
+        self.roughness.at(at, x, y);
+    }
+
+    /// A button went down or up, or the focus changed.
+    pub(crate) fn stroke_ended(&mut self) {
+        self.roughness.end();
+    }
+
+    /// An action is complete.
+    pub(crate) fn action(&mut self) {
         self.trusted = self.trusted.saturating_add(1);
-        // Features 4 and 6 are the logarithms of mean speed and of its spread, 3 is straightness, 1 log length.
-        let [_, length, _, straight, mean, _, spread, ..] = action.features;
-        let constant = expf(spread) - 0.1 < 0.02 * expf(mean);
-        if constant && straight > 0.999 && length > 4.6 {
-            self.smooth = self.smooth.saturating_add(1);
-        } else if length > 4.6 {
-            self.smooth = 0;
-        }
     }
 
     /// Codes of all signs there are.
     pub(crate) fn signs(&self) -> Vec<&'static str> {
-        let mut signs = self.programs();
+        let mut signs = Vec::new();
+        self.each_program(|sign| signs.push(sign));
         if self.untrusted > 0 {
             signs.push("untrusted_events");
         }
+        if self.inserted >= INSERTED && self.inserted > self.typed {
+            signs.push("inserted_text");
+        }
         signs
     }
 
-    /// Whether the signs suffice for a verdict. Web pages make a few untrusted events of their own.
+    /// Whether the signs suffice for a verdict. Web pages make a few untrusted events of their own, and people paste.
     pub(crate) fn is_program(&self) -> bool {
-        !self.programs().is_empty()
-            || (self.untrusted >= UNTRUSTED && self.untrusted > self.trusted)
+        let mut is = self.untrusted >= UNTRUSTED && self.untrusted > self.trusted;
+        self.each_program(|_| is = true);
+        is
     }
 
-    fn programs(&self) -> Vec<&'static str> {
-        let regular =
-            |[n, s, q]: [f64; 3]| n >= 20.0 && sqrt((q / n - s * s / (n * n)).max(0.0)) < REGULAR;
-        let mut signs = Vec::new();
-        if self.moments.into_iter().any(regular) {
-            signs.push("regular_typing");
+    fn each_program(&self, mut found: impl FnMut(&'static str)) {
+        let regular = |([n, s, q], least): ([f64; 3], f64)| {
+            n >= 20.0 && sqrt((q / n - s * s / (n * n)).max(0.0)) < least
+        };
+        if self.moments.into_iter().zip(REGULAR).any(regular) {
+            found("regular_typing");
         }
-        if self.grid >= GRID {
-            signs.push("timer_grid");
+        if self.grids.iter().any(|run| *run >= TICKS) {
+            found("timer_grid");
         }
-        if self.smooth >= SMOOTH {
-            signs.push("constant_velocity");
+        if self.strokes >= 15.0 && self.holdless >= HOLDLESS * self.strokes {
+            found("no_holds");
         }
-        signs
+        if self.replayed {
+            found("replayed_typing");
+        }
+        if self.roughness.is_even() {
+            found("constant_velocity");
+        }
+        if self.roughness.is_smooth() {
+            found("smooth_pointer");
+        }
     }
 
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
-        for number in [self.untrusted, self.trusted, self.grid, self.smooth] {
+        let [five, frames] = self.grids;
+        for number in [
+            self.untrusted,
+            self.trusted,
+            self.inserted,
+            self.typed,
+            five,
+            frames,
+            u32::from(self.replayed),
+        ] {
             out.extend(number.to_le_bytes());
         }
-        self.moments
-            .iter()
-            .flatten()
-            .chain([&self.latest_key])
+        let moments = self.moments.iter().flatten();
+        moments
+            .chain([&self.strokes, &self.holdless, &self.latest_key])
             .for_each(|v| out.extend(v.to_le_bytes()));
+        self.roughness.write(out);
     }
 
     pub(crate) fn read(from: &mut Reader<'_>) -> Result<Self, Fault> {
-        let (untrusted, trusted, grid, smooth) =
-            (from.u32()?, from.u32()?, from.u32()?, from.u32()?);
-        let mut moments = [[0.0; 3]; 2];
-        for value in moments.iter_mut().flatten() {
+        let mut automation = Self {
+            untrusted: from.u32()?,
+            trusted: from.u32()?,
+            inserted: from.u32()?,
+            typed: from.u32()?,
+            grids: [from.u32()?, from.u32()?],
+            replayed: from.u32()? != 0,
+            ..Self::new()
+        };
+        for value in automation.moments.iter_mut().flatten() {
             *value = from.f64(1e9)?;
         }
-        Ok(Self {
-            untrusted,
-            trusted,
-            moments,
-            latest_key: from.f64(f64::MAX)?,
-            grid,
-            smooth,
-        })
+        automation.strokes = from.f64(1e9)?;
+        automation.holdless = from.f64(1e9)?;
+        automation.latest_key = from.f64(f64::MAX)?;
+        automation.roughness = Roughness::read(from)?;
+        Ok(automation)
     }
 }

@@ -23,6 +23,8 @@ const RECENT: [f64; 2] = [0.6, 0.8];
 const FITS: [f64; 2] = [1.0, 3.5];
 /// The suspicion from which nothing counts that was gathered before: whoever acts now has to earn trust alone.
 pub(crate) const BROKEN: f64 = 3.0;
+/// The suspicion from which nothing joins a template that is still being learned.
+pub(crate) const YOUNG: f64 = 5.0;
 /// The suspicion goes no further, so that the rightful person finds back without a strong factor.
 const MOST: f64 = 24.0;
 
@@ -31,8 +33,8 @@ const MOST_RECENT: f64 = BLOCK / (1.0 - RECENT[1]) + 1e-6;
 
 /// Rates of alarms on recorded activity of the rightful person: alarms per hour go as exp(SCALE - RISE * threshold).
 /// `cargo xtask streams` measures both.
-const SCALE: f64 = 2.2;
-const RISE: f64 = 0.49;
+const SCALE: f64 = 1.45;
+const RISE: f64 = 0.32;
 /// Hours of a working day.
 const DAY: f64 = 8.0;
 

@@ -2,17 +2,16 @@
 
 use crate::automation::Automation;
 use crate::change;
-use crate::codec::{Fault, Reader};
 use crate::explain;
 use crate::history::Suitability;
 use crate::keyboard::{KeyModel, Strokes, Timing};
 use crate::pointer::{Action, Actions, PointerModel};
 use crate::quarantine::Quarantine;
+use crate::replay::Replay;
 use crate::template::Template;
 use crate::trust::{Moved, Reading, Trust};
 use crate::{Assessment, Event, EventKind, Model, TemplateError, Verdict};
 
-const MAGIC: [u8; 4] = *b"TcS2";
 /// Events may come late by so much without breaking a rhythm, in ms: frames of a page report one after the other.
 const LATE: f64 = 1_000.0;
 /// Relearning lasts no longer than this, in ms.
@@ -22,10 +21,10 @@ const LEAST: (f64, f64) = (3.0, 1.0);
 /// No screen reaches further, in pixels.
 const SCREEN: f32 = 1e6;
 /// Places in `clocks`.
-const KEYBOARD: usize = 0;
-const POINTER: usize = 1;
+pub(crate) const KEYBOARD: usize = 0;
+pub(crate) const POINTER: usize = 1;
 /// A time that no clock shows; events beyond it are dropped.
-const NO_CLOCK: f64 = 9.0e15;
+pub(crate) const NO_CLOCK: f64 = 9.0e15;
 
 /// The error rates that thresholds are derived from.
 ///
@@ -56,7 +55,7 @@ impl Default for Targets {
 /// Judges one person on one device.
 #[derive(Debug, Clone)]
 pub struct Engine {
-    model: Model,
+    pub(crate) model: Model,
     accept: f64,
     reject: f64,
     /// The suspicion at which somebody else is flagged.
@@ -68,17 +67,18 @@ pub struct Engine {
 
     strokes: Strokes,
     actions: Actions,
-    trust: Trust,
-    automation: Automation,
-    quarantine: Quarantine,
+    pub(crate) trust: Trust,
+    pub(crate) automation: Automation,
+    pub(crate) quarantine: Quarantine,
+    pub(crate) replay: Replay,
     /// Keystrokes and ms of pointer actions since the last reset.
-    keys: u32,
-    pointer_ms: f32,
+    pub(crate) keys: u32,
+    pub(crate) pointer_ms: f32,
     /// Time of the latest event of keyboard and pointer; no event yet: `None`. One batch holds each in order, but not
     /// the one with the other.
-    clocks: [Option<f64>; 2],
+    pub(crate) clocks: [Option<f64>; 2],
     /// Time of the newest evidence.
-    newest: Option<f64>,
+    pub(crate) newest: Option<f64>,
 }
 
 impl Engine {
@@ -98,6 +98,7 @@ impl Engine {
             trust,
             automation: Automation::new(),
             quarantine: Quarantine::new(),
+            replay: Replay::new(0),
             keys: 0,
             pointer_ms: 0.0,
             clocks: [None; 2],
@@ -121,6 +122,13 @@ impl Engine {
         self
     }
 
+    /// Salts the hashes that tell a replay from typing, for a person who has no template yet: any number that others do
+    /// not know. A template keeps its own.
+    pub fn with_salt(mut self, salt: u64) -> Engine {
+        self.replay.restart(salt);
+        self
+    }
+
     /// The background model's version.
     pub fn model_version(&self) -> u32 {
         self.model.version()
@@ -128,7 +136,11 @@ impl Engine {
 
     /// Takes a person's template; refuses bytes that are none and keeps what it had.
     pub fn load_template(&mut self, bytes: &[u8]) -> Result<(), TemplateError> {
-        self.template = Some(Template::from_bytes(bytes, self.model.version)?);
+        let template = Template::from_bytes(bytes, self.model.version)?;
+        if template.seen.salt() != self.replay.seen.salt() {
+            self.replay.restart(template.seen.salt());
+        }
+        self.template = Some(template);
         self.trust.clear();
         self.adapt();
         Ok(())
@@ -164,11 +176,20 @@ impl Engine {
                 self.key_up(key, at);
             }
             EventKind::Move { x, y, .. } => self.point(at, x, y, Actions::at),
-            EventKind::ButtonDown { x, y, .. } => self.point(at, x, y, Actions::press),
-            EventKind::ButtonUp { x, y, .. } => self.point(at, x, y, Actions::release),
+            EventKind::ButtonDown { x, y, .. } => {
+                self.automation.stroke_ended();
+                self.point(at, x, y, Actions::press);
+            }
+            EventKind::ButtonUp { x, y, .. } => {
+                self.automation.stroke_ended();
+                self.point(at, x, y, Actions::release);
+            }
             EventKind::Wheel { .. } => {}
             EventKind::Focus { .. } => self.break_off(),
-            EventKind::Inserted { .. } => self.strokes.break_chain(),
+            EventKind::Inserted { characters } => {
+                self.automation.inserted(characters);
+                self.strokes.break_chain();
+            }
             EventKind::Untrusted { count } => self.automation.untrusted(count),
         }
     }
@@ -230,14 +251,21 @@ impl Engine {
     pub fn confirm(&mut self, now: f64) {
         if now.is_finite() {
             self.join(now);
+            // What does not join is known by its rhythm all the same.
+            if let Some(template) = &mut self.template {
+                template.seen.merge(&self.replay.seen);
+            }
         }
         self.trust.settle();
+        self.automation = Automation::new();
         self.quarantine.clear();
     }
 
     fn join(&mut self, now: f64) {
         let reading = self.reading(now);
-        let is_foreign = self.automation.is_program() || self.trusted(&reading) <= self.reject;
+        let is_mature = self.template.as_ref().is_some_and(Template::is_mature);
+        let is_foreign =
+            self.automation.is_program() || (is_mature && self.trusted(&reading) <= self.reject);
         let knows = self.template.as_ref().is_some_and(|t| t.knows_person());
         let is_relearning = self.is_relearning(now);
         let (judged, silent) = (self.quarantine.judged, self.quarantine.silent);
@@ -258,7 +286,7 @@ impl Engine {
         }
         let template = self
             .template
-            .get_or_insert_with(|| Template::new(self.model.version));
+            .get_or_insert_with(|| Template::new(self.model.version, self.replay.seen.salt()));
         for stretch in &vouched.stretches {
             template.join(&stretch.keys, &stretch.pointer);
         }
@@ -298,60 +326,12 @@ impl Engine {
         self.break_off();
         self.trust.clear();
         self.automation = Automation::new();
+        self.replay.clear();
         self.quarantine.clear();
         self.keys = 0;
         self.pointer_ms = 0.0;
         self.clocks = [None; 2];
         self.newest = None;
-    }
-
-    /// The rolling state, for a worker that may die at any time. It holds no sequence of what was typed.
-    pub fn save(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(16 * 1024);
-        out.extend(MAGIC);
-        out.extend(self.model.version.to_le_bytes());
-        out.extend(self.keys.to_le_bytes());
-        out.extend(self.pointer_ms.to_le_bytes());
-        for time in [self.clocks[KEYBOARD], self.clocks[POINTER], self.newest] {
-            out.extend(time.unwrap_or(-1.0).to_le_bytes());
-        }
-        self.automation.write(&mut out);
-        self.trust.write(&mut out);
-        self.quarantine.write(&mut out);
-        out
-    }
-
-    /// Takes a rolling state back; refuses bytes that are none and keeps what it had. The template is loaded apart, and
-    /// before: what is loaded after it begins without evidence.
-    pub fn restore(&mut self, bytes: &[u8]) -> Result<(), StateError> {
-        let mut from = Reader::new(bytes);
-        if from.bytes::<4>()? != MAGIC {
-            return Err(StateError::NotAState);
-        }
-        if from.u32()? != self.model.version {
-            return Err(StateError::OtherModel);
-        }
-        let keys = from.u32()?;
-        let pointer_ms = from.f32(1e12)?;
-        let mut times = [None; 3];
-        for time in &mut times {
-            *time = Some(from.f64(NO_CLOCK)?).filter(|time| *time >= 0.0);
-        }
-        let [keyboard, pointer, newest] = times;
-        let automation = Automation::read(&mut from)?;
-        let mut trust = self.trust.clone();
-        trust.read(&mut from)?;
-        let quarantine = Quarantine::read(&mut from)?;
-        from.end()?;
-        self.break_off();
-        self.keys = keys;
-        self.pointer_ms = pointer_ms.max(0.0);
-        self.clocks = [keyboard, pointer];
-        self.newest = newest;
-        self.automation = automation;
-        self.trust = trust;
-        self.quarantine = quarantine;
-        Ok(())
     }
 
     /// The time that an event of a device counts for. Lateness is forgiven; a jump back breaks what was going on.
@@ -383,14 +363,17 @@ impl Engine {
     ) {
         if x.abs() <= SCREEN && y.abs() <= SCREEN {
             let at = self.advance(POINTER, at);
+            self.automation.moved(at, x, y);
             let action = act(&mut self.actions, at, x, y);
             self.acted(at, action);
         }
     }
 
-    fn break_off(&mut self) {
+    pub(crate) fn break_off(&mut self) {
         self.strokes.break_chain();
         self.actions.break_off();
+        self.replay.break_off();
+        self.automation.stroke_ended();
     }
 
     fn key_up(&mut self, key: u8, at: f64) {
@@ -399,20 +382,26 @@ impl Engine {
             trust,
             automation,
             quarantine,
+            replay,
             model,
+            template,
             typist,
             ..
         } = self;
+        let seen = template.as_ref().map(|template| &template.seen);
         let keys = &mut quarantine.fresh(at).keys;
         let sink = |timing: Timing| {
             automation.timing(timing);
+            replay.timing(timing, seen);
             keys.add(&model.typing.population, timing);
             if let Some(typist) = typist {
                 trust.typed(&model.typing, typist, timing);
             }
         };
-        if strokes.up(key, at, sink) {
+        if let Some(held) = strokes.up(key, at, sink) {
             automation.key_event(at);
+            automation.stroke(held);
+            automation.replay(replay.is_replay());
             keys.keys = keys.keys.saturating_add(1);
             self.keys = self.keys.saturating_add(1);
             self.newest = Some(at);
@@ -423,7 +412,7 @@ impl Engine {
 
     fn acted(&mut self, at: f64, action: Option<Action>) {
         let Some(action) = action else { return };
-        self.automation.action(&action);
+        self.automation.action();
         let moved = Moved::new(&self.model.pointing, &action);
         let pointer = &mut self.quarantine.fresh(at).pointer;
         pointer.add(&moved.posterior, &moved.point, moved.lasted);
@@ -437,7 +426,14 @@ impl Engine {
     /// Ends a segment of the quarantine where one is due, and keeps account of what the template would have answered.
     fn advance_quarantine(&mut self, at: f64, is_block: bool) {
         let knows = self.template.as_ref().is_some_and(|t| t.knows_person());
-        let suspicious = knows && self.trust.suspicion() >= change::BROKEN;
+        let is_mature = self.template.as_ref().is_some_and(Template::is_mature);
+        // A young template takes its own person for another more easily.
+        let bound = if is_mature {
+            change::BROKEN
+        } else {
+            change::YOUNG
+        };
+        let suspicious = knows && self.trust.suspicion() >= bound;
         self.quarantine
             .advance(at, suspicious && !self.is_relearning(at));
         if is_block && knows {
@@ -464,35 +460,5 @@ impl Engine {
         };
         self.trust
             .reading(&self.model.typing, &self.model.pointing, now)
-    }
-}
-
-/// Why bytes are not a rolling state.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum StateError {
-    /// They begin otherwise than a state does.
-    #[error("these bytes are not a rolling state of this format")]
-    NotAState,
-    /// They were saved with another background model.
-    #[error("the state belongs to another background model")]
-    OtherModel,
-    /// They end too early.
-    #[error("the state ends too early")]
-    Truncated,
-    /// Something follows.
-    #[error("the state is followed by other bytes")]
-    Trailing,
-    /// A number that no state has.
-    #[error("the state holds a number that is out of range")]
-    OutOfRange,
-}
-
-impl From<Fault> for StateError {
-    fn from(fault: Fault) -> Self {
-        match fault {
-            Fault::Truncated => Self::Truncated,
-            Fault::Trailing => Self::Trailing,
-            Fault::OutOfRange => Self::OutOfRange,
-        }
     }
 }

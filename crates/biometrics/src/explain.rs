@@ -96,6 +96,10 @@ pub fn words(code: &str) -> Option<&'static str> {
         "regular_typing" => "keys follow each other more regularly than a hand can",
         "timer_grid" => "keys follow the ticks of a timer",
         "constant_velocity" => "the pointer moves in straight lines at constant speed",
+        "no_holds" => "keys come up in the moment that they go down",
+        "replayed_typing" => "typing repeats what was typed before, to the millisecond",
+        "smooth_pointer" => "the pointer moves without the tremor of a hand",
+        "inserted_text" => "text appeared without having been typed",
         _ => return None,
     })
 }

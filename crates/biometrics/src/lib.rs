@@ -77,17 +77,21 @@ mod model;
 mod parity;
 mod pointer;
 mod quarantine;
+mod replay;
+mod roughness;
+mod state;
 mod template;
 #[cfg(feature = "train")]
 pub mod train;
 mod trust;
 
 pub use assessment::{Assessment, Verdict};
-pub use engine::{Engine, StateError, Targets};
+pub use engine::{Engine, Targets};
 pub use event::{Event, EventKind};
 pub use explain::words;
 pub use history::Suitability;
 pub use model::{Model, ModelError};
 #[cfg(feature = "parity")]
 pub use parity::parity_fixture;
+pub use state::StateError;
 pub use template::TemplateError;

@@ -4,6 +4,7 @@ use crate::codec::{Fault, Reader, write_keys, write_pointer};
 use crate::history::History;
 use crate::keyboard::KeyNorm;
 use crate::pointer::PointerNorm;
+use crate::replay::Seen;
 
 const MAGIC: [u8; 4] = *b"TcT2";
 /// Keystrokes of a mature template.
@@ -31,10 +32,12 @@ pub(crate) struct Template {
     pub days: u32,
     pub last_day: u32,
     pub history: History,
+    /// Hashes of what was typed in confirmed unlocks, to know a replay by.
+    pub seen: Seen,
 }
 
 impl Template {
-    pub(crate) fn new(model: u32) -> Self {
+    pub(crate) fn new(model: u32, salt: u64) -> Self {
         Self {
             model,
             keys: KeyNorm::new(),
@@ -43,6 +46,7 @@ impl Template {
             days: 0,
             last_day: 0,
             history: History::default(),
+            seen: Seen::new(salt),
         }
     }
 
@@ -114,6 +118,7 @@ impl Template {
         write_keys(&self.keys, &mut out);
         write_pointer(&self.pointer, &mut out);
         self.history.write(&mut out);
+        self.seen.write(&mut out);
         out
     }
 
@@ -128,6 +133,7 @@ impl Template {
         let keys = from.keys()?;
         let mut pointer = from.pointer()?;
         let history = History::read(&mut from)?;
+        let seen = Seen::read(&mut from)?;
         from.end()?;
         if learned_with != model {
             pointer.clear();
@@ -140,6 +146,7 @@ impl Template {
             days,
             last_day,
             history,
+            seen,
         })
     }
 }

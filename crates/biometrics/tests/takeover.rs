@@ -62,7 +62,7 @@ fn nobody_is_accepted_on_what_the_person_before_earned() {
     // Two of the thirty type so much like the owner that stretches of it fit: that is the engine's error, not inherited
     // trust. Nobody else lives on what the owner earned.
     assert!(accepted.len() <= 2, "{accepted:?}");
-    assert!(flagged.len() >= 12, "{flagged:?}");
+    assert!(flagged.len() >= 8, "{flagged:?}");
 }
 
 #[test]

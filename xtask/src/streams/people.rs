@@ -35,6 +35,8 @@ pub const LIVE: f64 = FIRST + 9.0 * DAY;
 pub struct Person {
     pub fold: usize,
     pub engine: Engine,
+    /// The key events that were learned, at times from 0 on.
+    pub learned: Vec<Event>,
     pub keys: Vec<Event>,
     pub pointer: Vec<Event>,
 }
@@ -133,6 +135,7 @@ pub fn load(data: &Path) -> Result<Vec<Person>> {
             people.push(Person {
                 fold,
                 engine,
+                learned: keys(&sessions[..LEARNED]),
                 keys: keys(&sessions[LEARNED..]),
                 pointer: pointer(mover.get("1min").map_or(&[][..], Vec::as_slice)),
             });
@@ -149,7 +152,7 @@ pub fn push(engine: &mut Engine, event: Event, origin: f64) -> f64 {
 }
 
 /// Key events of sessions one after the other, in order of time.
-fn keys(sessions: &[&[Keystroke]]) -> Vec<Event> {
+pub fn keys(sessions: &[&[Keystroke]]) -> Vec<Event> {
     let mut events = Vec::new();
     let mut now = 0.0;
     for keystrokes in sessions {
@@ -174,7 +177,7 @@ fn keys(sessions: &[&[Keystroke]]) -> Vec<Event> {
 }
 
 /// Pointer events from 0 on.
-fn pointer(samples: &[Sample]) -> Vec<Event> {
+pub fn pointer(samples: &[Sample]) -> Vec<Event> {
     let (mut now, mut before, mut buttons) = (0.0, samples.first().map_or(0.0, |s| s.at), 0);
     let event = |sample: &Sample| {
         now += (sample.at - before).clamp(0.0, LONGEST_REST);

@@ -25,7 +25,7 @@ struct Moment {
     at: f64,
     keys: u32,
     suspicion: f64,
-    genuine: bool,
+    verdict: Verdict,
 }
 
 /// One person's own activity, and the takeovers of their session.
@@ -90,7 +90,7 @@ fn watch(engine: &mut Engine, event: Event, origin: f64, seen: &mut Vec<Moment>)
             at: event.at,
             keys,
             suspicion,
-            genuine: verdict == Verdict::Genuine,
+            verdict,
         });
     }
 }
@@ -249,18 +249,30 @@ fn inherited(records: &[Record]) -> String {
                 seen.iter()
                     .rev()
                     .find(|m| m.at <= ms + EVERY)
-                    .map(|m| m.genuine)
+                    .map(|m| m.verdict == Verdict::Genuine)
             });
         let _ = write!(text, " {:.1} % |", 100.0 * share(&mut of));
     }
-    let mut own = records
+    text.push_str("\n\nThe person, after the first minute of the unlock:");
+    for verdict in [
+        Verdict::Genuine,
+        Verdict::Unsure,
+        Verdict::NoEvidence,
+        Verdict::Impostor,
+        Verdict::Automated,
+        Verdict::Learning,
+    ] {
+        let own = records.iter().flat_map(|r| &r.own).filter(|m| m.at >= 60e3);
+        let of = share(&mut own.map(|m| m.verdict == verdict));
+        let _ = write!(text, " {verdict:?} {:.1} %,", 100.0 * of);
+    }
+    let learning = records
         .iter()
-        .flat_map(|r| r.own.iter().filter(|m| m.at >= 60e3))
-        .map(|m| m.genuine);
+        .filter(|r| r.own.iter().any(|m| m.verdict == Verdict::Learning));
     let _ = writeln!(
         text,
-        "\n\nThe person is answered silently in {:.1} % of the moments after the first minute.",
-        100.0 * share(&mut own)
+        " of the moments; {} people are not mature.",
+        learning.count()
     );
     text
 }

@@ -144,13 +144,13 @@ impl Strokes {
         true
     }
 
-    /// A key comes up; its timings go to `sink`, and `true` comes back where a stroke was completed.
-    pub(crate) fn up(&mut self, key: u8, at: f64, mut sink: impl FnMut(Timing)) -> bool {
+    /// A key comes up; its timings go to `sink`, and how long it was held comes back where a stroke was completed.
+    pub(crate) fn up(&mut self, key: u8, at: f64, mut sink: impl FnMut(Timing)) -> Option<f64> {
         let Some(back) = (1..=self.filled).find(|&back| {
             let slot = &self.ring[self.place(back)];
             slot.key == key && !slot.released
         }) else {
-            return false;
+            return None;
         };
         let place = self.place(back);
         self.ring[place].stroke.up = at;
@@ -176,7 +176,7 @@ impl Strokes {
                 timings.into_iter().for_each(&mut sink);
             }
         }
-        true
+        Some(slot.stroke.up - slot.stroke.down)
     }
 
     fn waiting(&self, key: u8) -> Option<&Slot> {
@@ -254,8 +254,8 @@ mod tests {
         assert!(!ring.down(65, 500.0));
         assert!(ring.down(65, 6_000.0), "the release was lost");
         let mut holds = Vec::new();
-        assert!(ring.up(65, 6_090.0, |t| holds.push(t.kind)));
-        assert!(!ring.up(65, 6_100.0, |t| holds.push(t.kind)));
+        assert_eq!(ring.up(65, 6_090.0, |t| holds.push(t.kind)), Some(90.0));
+        assert_eq!(ring.up(65, 6_100.0, |t| holds.push(t.kind)), None);
         assert_eq!(holds, [0]);
     }
 
@@ -265,7 +265,7 @@ mod tests {
         for key in 0..40 {
             ring.down(key, f64::from(key) * 10.0);
         }
-        assert!(!ring.up(0, 500.0, |_| {}));
-        assert!(ring.up(39, 500.0, |_| {}));
+        assert_eq!(ring.up(0, 500.0, |_| {}), None);
+        assert!(ring.up(39, 500.0, |_| {}).is_some());
     }
 }

@@ -11,6 +11,8 @@ use common::{event, learned, person};
 const START: f64 = 1_797_000_000_000.0;
 const WINDOWS: u64 = 200;
 
+type Attack = fn(&mut Random) -> Vec<Event>;
+
 fn play(engine: &mut Engine, events: &[Event]) -> f64 {
     let mut now = START;
     for event in events {
@@ -31,25 +33,21 @@ fn play(engine: &mut Engine, events: &[Event]) -> f64 {
 }
 
 /// How many of the windows that a generator makes show a sign.
-fn detected(mut make: impl FnMut(&mut Random) -> Vec<Event>, sign: &str) -> u64 {
+fn detected(make: Attack, sign: &'static str) -> u64 {
     let engine = learned(&person(3));
     (0..WINDOWS)
         .filter(|seed| {
             let mut engine = engine.clone();
             engine.reset();
             let now = play(&mut engine, &make(&mut Random(*seed)));
-            engine
-                .assess(now)
-                .automation
-                .iter()
-                .any(|found| *found == sign)
+            engine.assess(now).automation.contains(&sign)
         })
         .count() as u64
 }
 
 #[test]
 fn programs_are_detected() {
-    let table: [(&str, fn(&mut Random) -> Vec<Event>); 8] = [
+    let table: [(&'static str, Attack); 8] = [
         ("regular_typing", attacks::metronome),
         ("regular_typing", attacks::even_gaps),
         ("timer_grid", attacks::on_a_timer),

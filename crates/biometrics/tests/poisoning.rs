@@ -145,8 +145,8 @@ fn a_template_of_two_people_in_every_unlock_is_seldom_answered_silently_for_both
             for day in 0..5 {
                 engine.reset();
                 let mut now = LIVE - DAY * (20 - day) as f64;
-                for who in [o, a] {
-                    let captures = events(&people[who]["learn"][day]["events"]);
+                for who in [&people[o], &people[a]] {
+                    let captures = events(&who["learn"][day]["events"]);
                     now = push_from(&mut engine, &captures[..captures.len() / 2], now + 5_000.0);
                 }
                 engine.confirm(now + 30_000.0);

@@ -66,7 +66,7 @@ pub fn report(people: &[Person], data: &Path) -> Result<String> {
         let streams = sessions.map(|(_, session)| keys(&[&session]));
         genuine(&mut text, people, set, streams, KEY_WINDOW);
     }
-    let sessions = corpus::pointer(data)?
+    let sessions = corpus::pointer(data, "sapimouse")?
         .into_iter()
         .flat_map(|(_, person)| person);
     let streams = sessions.map(|(_, session)| pointer(&session));

@@ -146,12 +146,10 @@ impl Strokes {
 
     /// A key comes up; its timings go to `sink`, and how long it was held comes back where a stroke was completed.
     pub(crate) fn up(&mut self, key: u8, at: f64, mut sink: impl FnMut(Timing)) -> Option<f64> {
-        let Some(back) = (1..=self.filled).find(|&back| {
+        let back = (1..=self.filled).find(|&back| {
             let slot = &self.ring[self.place(back)];
             slot.key == key && !slot.released
-        }) else {
-            return None;
-        };
+        })?;
         let place = self.place(back);
         self.ring[place].stroke.up = at;
         self.ring[place].released = true;

@@ -82,6 +82,13 @@ pub fn svg(description: &str, across: &Axis, up: &Axis, lines: &[Line]) -> Strin
         top + high / 2.0,
         up.title
     );
+    // Names stand in the upper right corner, or in the lower one where lines run through the upper.
+    let is_taken = |p: &(f64, f64)| across.share(p.0) > 0.6 && up.share(p.1) > 0.65;
+    let first = if lines.iter().flat_map(|line| &line.points).any(is_taken) {
+        top + high - 18.0 * lines.len() as f64
+    } else {
+        top + 16.0
+    };
     for (i, line) in lines.iter().enumerate() {
         let colour = COLOURS[i % COLOURS.len()];
         let points: Vec<String> = line
@@ -102,7 +109,7 @@ pub fn svg(description: &str, across: &Axis, up: &Axis, lines: &[Line]) -> Strin
                 y(p.1)
             );
         }
-        let row = top + 16.0 + 18.0 * i as f64;
+        let row = first + 18.0 * i as f64;
         let _ = writeln!(
             out,
             "<line x1=\"{}\" x2=\"{}\" y1=\"{2}\" y2=\"{2}\" stroke=\"{colour}\" stroke-width=\"3\"/><text x=\"{3}\" y=\"{4}\" text-anchor=\"end\">{5}</text>",

@@ -43,7 +43,8 @@ pub fn curve(background: &Path, evaluate: &Path) -> Result<Curve> {
             queries: None,
             followers: Some(FOLLOWERS),
         };
-        let claims = typing::claims(&cut, &judged, &learned, &[]);
+        let model = typing::train(&learned, gallery, &[]);
+        let claims = typing::claims(&cut, &judged, &model);
         let place = |name: &str| {
             judged
                 .iter()

@@ -4,7 +4,7 @@ use super::corpus::{self, Moves, is_development};
 use super::typing::{Cut, FOLLOWERS, Typists};
 use super::{phrase, pointer, typing};
 use anyhow::{Result, bail};
-use biometrics::train::Typed;
+use biometrics::train::{Typed, TypingModel};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::collections::{HashMap, hash_map::Entry};
 use std::path::{Path, PathBuf};
@@ -36,6 +36,8 @@ pub struct Parts {
     background: PathBuf,
     evaluate: PathBuf,
     typing: HashMap<(PathBuf, &'static str), Typists>,
+    /// By file and sessions enrolled on, one per group.
+    models: HashMap<(&'static str, u32), Vec<TypingModel>>,
 }
 
 /// The rows of a score file.
@@ -52,6 +54,7 @@ impl Parts {
             background: background.into(),
             evaluate: evaluate.into(),
             typing: HashMap::new(),
+            models: HashMap::new(),
         }
     }
 
@@ -162,11 +165,26 @@ impl Parts {
 
     fn typing(&mut self, cut: &Cut) -> Result<Vec<Claim>> {
         let groups = self.groups(cut.file)?;
-        let others = self.foreign(cut.file)?;
-        let claims = |(people, background): &(Typists, Typists)| {
-            typing::claims(cut, people, background, &others)
-        };
-        Ok(groups.iter().flat_map(claims).collect())
+        self.learn(cut)?;
+        let models = &self.models[&(cut.file, cut.gallery)];
+        let each = groups.iter().zip(models);
+        Ok(each
+            .flat_map(|((people, _), model)| typing::claims(cut, people, model))
+            .collect())
+    }
+
+    /// Background models of a file's groups; protocols that enrol on the same sessions share them.
+    fn learn(&mut self, cut: &Cut) -> Result<()> {
+        let key = (cut.file, cut.gallery);
+        if !self.models.contains_key(&key) {
+            let groups = self.groups(cut.file)?;
+            let others = self.foreign(cut.file)?;
+            let models = in_parallel("learning about everybody", &groups, |(_, background)| {
+                typing::train(background, cut.gallery, &others)
+            });
+            self.models.insert(key, models);
+        }
+        Ok(())
     }
 
     fn phrase(&self) -> Result<Vec<Claim>> {
@@ -202,7 +220,7 @@ impl Parts {
 
     /// Pairs of one typist and one mouse user each; the sum of both ratios.
     fn fused(&mut self) -> Result<Vec<Claim>> {
-        let Some((typists, typing_background)) = self.groups("aalto2k")?.into_iter().next() else {
+        let Some((typists, _)) = self.groups("aalto2k")?.into_iter().next() else {
             bail!("no typists");
         };
         let (people, background) = self.movers()?;
@@ -220,10 +238,13 @@ impl Parts {
             .filter(|&i| typed.iter().any(|w| w.owner == i && w.number == 0))
             .filter(|&i| moved.iter().any(|w| w.owner == i && w.number == 0))
             .collect();
-        let model = typing::train(&typing_background, cut.gallery, &[]);
+        self.learn(&cut)?;
+        let Some(model) = self.models[&(cut.file, cut.gallery)].first() else {
+            bail!("no background");
+        };
         let enrolled: Vec<_> = pairs
             .iter()
-            .map(|&i| typing::enrol(&model, &typists[i].1, cut.gallery))
+            .map(|&i| typing::enrol(model, &typists[i].1, cut.gallery))
             .collect();
         let keys: Vec<_> = enrolled.iter().collect();
         let pointing = pointer::Pointing::new(&people, &background);

@@ -71,12 +71,11 @@ impl Cut {
     }
 }
 
-/// Scores every claim of one group of people.
-pub fn claims(cut: &Cut, people: &Typists, background: &Typists, others: &[Typed]) -> Vec<Claim> {
-    let model = train(background, cut.gallery, others);
+/// Scores every claim of one group of people under a background model.
+pub fn claims(cut: &Cut, people: &Typists, model: &TypingModel) -> Vec<Claim> {
     let typists: Vec<Typist> = people
         .iter()
-        .map(|(_, s)| enrol(&model, s, cut.gallery))
+        .map(|(_, s)| enrol(model, s, cut.gallery))
         .collect();
     let windows = cut.windows(people);
     let all = people.len();

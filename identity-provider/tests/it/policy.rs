@@ -1,6 +1,9 @@
 //! Policies in force: networks behind proxies, prompts from time to time, and what other policies would have decided.
 
-use crate::support::{Agent, Browser, ChallengePage, Server, browser::request, on_both_databases};
+use crate::{
+    program::Folder,
+    support::{Agent, Browser, ChallengePage, Server, browser::request, on_both_databases},
+};
 use serde_json::{Value, json};
 use tacit::{
     clock::{HOUR, SECOND},
@@ -116,4 +119,94 @@ on_both_databases! {
             assert_eq!(strict.outcome.code(), "step_up");
         }
     }
+}
+
+#[tokio::test]
+async fn replay_says_what_would_have_been_decided_and_changes_nothing() {
+    let folder = Folder::initialised();
+    std::fs::write(folder.path("sp.xml"), crate::support::server::METADATA).unwrap();
+    folder.good(&[
+        "connection",
+        "add",
+        "acme",
+        "--role",
+        "factor",
+        "--metadata",
+        "sp.xml",
+    ]);
+    folder.good(&["user", "add", "ann@acme.test"]);
+    let server = Server::on(&folder.path("data")).await;
+    let token = folder.good(&["token", "create", "--purpose", "enrolment"]);
+    let agent = Agent::new();
+    assert_eq!(agent.register(&server, token.trim()).await.status, 200);
+    agent.bind(&server, &server.ann).await;
+    let browser = Browser::default();
+    for _ in 0..2 {
+        assert_eq!(
+            sign_in(&server, &browser, &agent).await.1["outcome"],
+            "allow"
+        );
+    }
+    let page = browser.start(&server, "ann@acme.test").await;
+    passes_totp(&server, &page).await;
+    std::fs::write(folder.path("strict.toml"), "format = 1").unwrap();
+    let report = |arguments: &[&str]| -> Value {
+        let all = [&["policy", "replay", "--json"], arguments].concat();
+        serde_json::from_str(&folder.good(&all)).unwrap()
+    };
+    let strict = report(&["strict.toml", "--since", "1d"]);
+    assert_eq!(
+        (
+            &strict["decisions"],
+            &strict["replayed"],
+            &strict["by_factor"],
+            &strict["unrecorded"]
+        ),
+        (&json!(3), &json!(2), &json!(1), &json!(0)),
+        "{strict}"
+    );
+    assert_eq!(
+        (&strict["was"], &strict["would_be"]),
+        (&json!({ "allow": 2 }), &json!({ "step_up": 2 }))
+    );
+    assert_eq!(strict["moves"], json!({ "allow -> step_up": 2 }));
+    assert_eq!(
+        (
+            &strict["changes"][0]["user"],
+            &strict["changes"][0]["rule_was"]
+        ),
+        (&json!("ann@acme.test"), &json!("silent"))
+    );
+    let same = report(&["--version", "1"]);
+    assert_eq!((&same["moves"], &same["changes"]), (&json!({}), &json!([])));
+    assert_eq!(
+        folder.good(&["policy", "history"]).lines().count(),
+        1,
+        "nothing was put in force"
+    );
+    let said = folder.good(&["policy", "replay", "strict.toml"]);
+    assert!(
+        said.contains("allow -> step_up") && said.contains("ann@acme.test"),
+        "{said}"
+    );
+    assert!(
+        folder
+            .bad(&["policy", "replay", "--version", "9"])
+            .contains("tacit policy history")
+    );
+    assert!(
+        folder
+            .bad(&["policy", "replay", "strict.toml", "--since", "yesterday"])
+            .contains("30d")
+    );
+    std::fs::write(
+        folder.path("all.toml"),
+        "format = 1\n[[rule]]\nname = \"all\"\nthen = \"allow\"",
+    )
+    .unwrap();
+    assert!(
+        folder
+            .bad(&["policy", "replay", "all.toml"])
+            .contains("allows without")
+    );
 }

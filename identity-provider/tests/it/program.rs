@@ -74,7 +74,7 @@ impl Folder {
         text(&output.stdout)
     }
 
-    fn bad(&self, arguments: &[&str]) -> String {
+    pub fn bad(&self, arguments: &[&str]) -> String {
         let output = self.tacit(arguments);
         assert!(
             !output.status.success(),

@@ -1,6 +1,7 @@
 //! Throws mutated messages at the targets; see README.md.
 
 mod mutate;
+mod oidc;
 // The same org that the tests of `standards` know, so that there is one place where good requests are made.
 #[path = "../../crates/standards/tests/it/okta.rs"]
 #[expect(dead_code, reason = "the tests use more of it")]

@@ -1,6 +1,6 @@
 //! The targets: a name, good messages to begin with, words to put in, and a function from bytes to an outcome.
 
-use crate::okta;
+use crate::{oidc, okta};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use ring::{
     rand::SystemRandom,
@@ -64,6 +64,18 @@ const XML: &[&str] = &[
 ];
 
 pub static TARGETS: &[Target] = &[
+    Target {
+        name: "oidc_authorization",
+        seeds: oidc::authorization_seeds,
+        words: oidc::WORDS,
+        run: oidc::authorization,
+    },
+    Target {
+        name: "oidc_token",
+        seeds: oidc::token_seeds,
+        words: oidc::WORDS,
+        run: oidc::token,
+    },
     Target {
         name: "authn_request_post",
         seeds: posted_seeds,

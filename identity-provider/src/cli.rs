@@ -72,6 +72,9 @@ enum Command {
     /// Figures for the project's own benchmark.
     #[command(hide = true)]
     Bench(crate::bench::Bench),
+    /// The same of ID tokens.
+    #[command(hide = true)]
+    BenchOidc(crate::bench_oidc::BenchOidc),
 }
 
 /// Runs the command line.
@@ -112,6 +115,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Audit(command) => command.run(data).await?,
         Command::Mail(command) => command.run(data).await?,
         Command::Bench(bench) => bench.run().await?,
+        Command::BenchOidc(bench) => bench.run().await?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -12,6 +12,7 @@
 
 pub mod app;
 pub mod bench;
+pub mod bench_oidc;
 pub mod cli;
 pub mod clock;
 pub mod domain;

@@ -127,14 +127,15 @@ impl Command {
                 oidc,
                 json,
             } => {
+                // Before the file is read: whatever it holds, it is not wanted.
+                if protocol == Protocol::Oidc && change.metadata.is_some() {
+                    bail!("--metadata is SAML's: leave it out");
+                }
                 let connection = new(&app, &name, role, &change)?;
                 match protocol {
                     Protocol::Saml if oidc.is_empty() => add(&app, &connection, json).await,
-                    Protocol::Oidc if change.metadata.is_none() => {
-                        oidc::add(&app, &connection, &oidc, json).await
-                    }
                     Protocol::Saml => bail!("that needs --protocol oidc"),
-                    Protocol::Oidc => bail!("--metadata is SAML's: leave it out"),
+                    Protocol::Oidc => oidc::add(&app, &connection, &oidc, json).await,
                 }
             }
             Self::Update {

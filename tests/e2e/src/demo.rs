@@ -62,7 +62,7 @@ impl Stage {
         .await?;
         step(
             "learn from earlier days of the recording",
-            learned.teach(&visit.browser, ANN),
+            learned.teach(&visit.browser, &world, ANN),
         )
         .await?;
         Ok(Self { ann: visit, world })

@@ -43,13 +43,30 @@ impl Mark {
         self.join(world, decision)
     }
 
+    /// The first decision since about `user`; waits for it. For browsers that sign in at the same time.
+    pub fn record_of(&self, world: &World, user: &str) -> Result<Record> {
+        let decision = poll::until("a decision", Duration::from_secs(10), || {
+            Ok(self.decisions_of(world, user)?.into_iter().next())
+        })?;
+        self.join(world, decision)
+    }
+
     /// The last decision since, with Okta's events.
     pub fn last_record(&self, world: &World) -> Result<Record> {
-        let decision = self
-            .decisions(world)?
-            .pop()
-            .context("no decision was made")?;
-        self.join(world, decision)
+        let last = self.decisions(world)?.pop();
+        self.join(world, last.context("no decision was made")?)
+    }
+
+    /// The last decision since about `user`, with Okta's events.
+    pub fn last_record_of(&self, world: &World, user: &str) -> Result<Record> {
+        let last = self.decisions_of(world, user)?.pop();
+        self.join(world, last.context("no decision was made")?)
+    }
+
+    fn decisions_of(&self, world: &World, user: &str) -> Result<Vec<Value>> {
+        let mut all = self.decisions(world)?;
+        all.retain(|decision| decision["user"] == user);
+        Ok(all)
     }
 
     fn join(&self, world: &World, decision: Value) -> Result<Record> {
@@ -66,6 +83,11 @@ impl Record {
     /// Whether this sign-in was answered silently: we say so, and Okta took the answer and made a session.
     pub fn is_silent(&self) -> bool {
         self.outcome() == "allow" && self.factor() == "silent" && self.session_was_created()
+    }
+
+    /// Whether an ordinary factor signed the person in, and Okta took it.
+    pub fn is_passed_by(&self, factor: &str) -> bool {
+        self.outcome() == "allow" && self.factor() == factor && self.session_was_created()
     }
 
     /// What policy made of it.

@@ -15,7 +15,7 @@ pub struct Scenario<W> {
 }
 
 /// The longest that one scenario may take.
-const PATIENCE: Duration = Duration::from_secs(240);
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// What is being run, and what came of it.
 pub struct Run {

@@ -5,12 +5,22 @@ use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use support::player::{self, Recording};
-use support::{Browser, World, poll};
+use support::{Browser, World, poll, replay};
+
+/// The page to write on.
+pub const NOTES: &str = "/notes";
+/// The same under the strictest policy for content.
+pub const STRICT: &str = "/strict";
+
+/// Presses and releases of a few lines.
+const FEW_LINES: usize = 160;
 
 /// A recording from `tests/fixtures/recordings`, or one of the same form.
 pub struct Person {
+    name: String,
     days: Value,
     keys: Recording,
+    few_lines: Recording,
     pointer: Recording,
 }
 
@@ -29,18 +39,40 @@ impl Person {
         let part = |name: &str| {
             Recording::from_value(&value["live"][name]).with_context(|| format!("live.{name}"))
         };
+        let name = file.file_stem().context("a recording without a name")?;
+        let keys = part("keys")?;
+        let few = keys.events.iter().take(FEW_LINES).cloned().collect();
         Ok(Self {
-            keys: part("keys")?,
+            few_lines: Recording { events: few },
+            name: name.to_string_lossy().into_owned(),
+            keys,
             pointer: part("pointer")?,
             days: value["learn"].clone(),
         })
     }
 
+    /// The days to learn from, as the rehearsal takes them.
+    pub fn days(&self) -> &Value {
+        &self.days
+    }
+
+    /// What is typed, then how the pointer moves.
+    pub fn live(&self) -> [&Recording; 2] {
+        [&self.keys, &self.pointer]
+    }
+
     /// Teaches the extension of `browser` how this person types and moves, as `user`: the earlier days of the recording
-    /// go through the real engine at their recorded times. Only the rehearsal build of the extension listens to it.
-    pub async fn teach(&self, browser: &Browser, user: &str) -> Result<()> {
-        let message = json!({ "type": "rehearse", "user": user, "days": self.days });
-        let reply = browser.tell_worker("rehearse.html", message).await?;
+    /// go through the real engine at their recorded times. Only the rehearsal build of the extension listens to it, and its
+    /// page fetches the days, which are megabytes, by itself.
+    pub async fn teach(&self, browser: &Browser, world: &World, user: &str) -> Result<()> {
+        const SCRIPT: &str = "const [url, user, done] = arguments; \
+            fetch(url).then((found) => found.json()) \
+            .then((days) => chrome.runtime.sendMessage({ type: 'rehearse', user, days })) \
+            .then(done, (why) => done({ thrown: String(why) }))";
+        let path = format!("/{}.json", self.name);
+        world.updates.set_json(&path, &self.days);
+        let arguments = vec![json!(world.updates.url(&path)), json!(user)];
+        let reply = browser.run_on("rehearse.html", SCRIPT, arguments).await?;
         let reply = match reply {
             Value::String(text) => serde_json::from_str(&text)?,
             other => other,
@@ -64,12 +96,64 @@ impl Person {
     pub async fn type_only(&self, browser: &Browser, world: &World) -> Result<()> {
         browser.open(&world.updates.url("/notes")).await?;
         browser.click("#notes").await?;
-        self.type_here(browser).await
+        player::play(browser, &self.keys).await
     }
 
-    /// Types into whatever has the focus.
+    /// The beginning of what is typed.
+    pub fn few_lines(&self) -> &Recording {
+        &self.few_lines
+    }
+
+    /// Has typed a few lines, with the recorded rhythm but in a fraction of the time, in a tab of its own.
+    pub async fn has_typed(&self, browser: &Browser, world: &World) -> Result<()> {
+        self.has_typed_on(browser, world, NOTES).await
+    }
+
+    /// `other` has typed a few lines, and two seconds later this person has, too, without an unlock in between.
+    pub async fn has_taken_over(
+        &self,
+        browser: &Browser,
+        world: &World,
+        other: &Person,
+    ) -> Result<()> {
+        let typed = [&other.few_lines, &self.few_lines];
+        self.has_done(browser, world, NOTES, &typed).await
+    }
+
+    /// Has typed and moved the pointer: all of what [`Person::work`] does.
+    pub async fn has_worked(&self, browser: &Browser, world: &World) -> Result<()> {
+        self.has_done(browser, world, NOTES, &self.live()).await
+    }
+
+    /// The same on another page of the world.
+    pub async fn has_typed_on(
+        &self,
+        browser: &Browser,
+        world: &World,
+        page: &'static str,
+    ) -> Result<()> {
+        let typed = [&self.few_lines];
+        self.has_done(browser, world, page, &typed).await
+    }
+
+    async fn has_done(
+        &self,
+        browser: &Browser,
+        world: &World,
+        page: &'static str,
+        parts: &[&Recording],
+    ) -> Result<()> {
+        browser
+            .in_tab_of(world, page, async || {
+                browser.click("#notes").await?;
+                replay::play(browser, parts).await
+            })
+            .await
+    }
+
+    /// Types a few lines into whatever has the focus, in the time that it takes.
     pub async fn type_here(&self, browser: &Browser) -> Result<()> {
-        player::play(browser, &self.keys).await
+        player::play(browser, &self.few_lines).await
     }
 }
 

@@ -3,9 +3,14 @@
 /// As the one that ships, but with a lower demand on how the device key is kept: `class` is `software`, `os-protected` or
 /// `hardware`.
 pub fn silent_from(class: &str) -> String {
+    with_patience(class, 1_500)
+}
+
+/// The same, with a page that waits so long for a silent answer. For several browsers at once.
+pub fn with_patience(class: &str, patience_ms: u32) -> String {
     format!(
         r#"format = 1
-patience_ms = 1500
+patience_ms = {patience_ms}
 
 [[rule]]
 name = "somebody else, or a program"

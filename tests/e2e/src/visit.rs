@@ -1,13 +1,14 @@
 //! A person at a browser, from an empty profile to a sign-in.
 
 use crate::evidence::{Mark, Record};
-use crate::person::{self, Person};
+use crate::person::{self, NOTES, Person};
 use anyhow::{Context, Result, ensure};
-use serde_json::Value;
+use serde_json::{Value, json};
+use std::time::Duration;
 use support::browser::Window;
 use support::host::Host;
 use support::keystore::{Keystore, Kind};
-use support::{Browser, World};
+use support::{Browser, World, poll};
 
 /// A browser with its own host and key store.
 pub struct Visit {
@@ -52,6 +53,8 @@ impl Visit {
         let (keystore, host) = world.install_host(name, kind)?;
         let browser = Browser::start_with(world, name, Some(&host), window).await?;
         browser.wait_for_extension().await?;
+        // Opened early, so that it is old enough when somebody works in it.
+        browser.in_tab_of(world, NOTES, async || Ok(())).await?;
         let device = person::wait_for_device(&browser).await?;
         Ok(Self {
             browser,
@@ -74,7 +77,7 @@ impl Visit {
     ) -> Result<Self> {
         let this = Self::begin(world, name, kind).await?;
         this.enrol(world, user).await?;
-        person.teach(&this.browser, user).await?;
+        person.teach(&this.browser, world, user).await?;
         Ok(this)
     }
 
@@ -91,19 +94,22 @@ impl Visit {
         let mark = Mark::now(world)?;
         self.browser.enter_password(user).await?;
         self.browser.wait_for_state(&["step_up"]).await?;
-        let record = mark.record(world)?;
+        let record = mark.record_of(world, user)?;
         ensure!(
             record.reasons().contains(&"not_enrolled"),
             "the first sign-in must say that nothing is enrolled: {}",
             record.decision
         );
-        let status = self.host.status()?;
-        let bound = status["bindings"].to_string().contains(user);
-        ensure!(
-            bound,
-            "after the first sign-in the host has no binding for {user}: {status}"
-        );
-        Ok(())
+        // The page steps up as soon as the server knows; the host writes its record a moment later.
+        poll::until_async(
+            "the host to record the binding",
+            Duration::from_secs(10),
+            async || {
+                let status = self.host.status()?;
+                Ok(status["bindings"].to_string().contains(user).then_some(()))
+            },
+        )
+        .await
     }
 
     /// `person` works for a while, then signs in as `user`; returns what was decided.
@@ -125,7 +131,7 @@ impl Visit {
         self.browser
             .find("#signed-in, body[data-state=step_up], #okta-error")
             .await?;
-        mark.record(world)
+        mark.record_of(world, user)
     }
 
     /// Ends the sessions of application and org in this browser.
@@ -148,6 +154,20 @@ impl Visit {
             fetch('/api/v1/sessions/me', { credentials: 'include' }).then(r => r.ok ? r.json() : {}).then(done, () => done({}))";
         let session: Value = self.browser.run_async(script, Vec::new()).await?;
         Ok(session["status"].as_str().unwrap_or("NONE").to_owned())
+    }
+
+    /// Locks the screen, as far as the engine is concerned: what was seen before counts for nobody. A day without events is
+    /// rehearsed, which begins and ends with a lock and teaches nothing.
+    pub async fn lock(&self, user: &str) -> Result<()> {
+        let day = json!({ "events": [], "origin": 0, "confirm_at": 0 });
+        let message = json!({ "type": "rehearse", "user": user, "days": [day] });
+        let reply = self.browser.tell_worker("rehearse.html", message).await?;
+        let reply: Value = match reply {
+            Value::String(text) => serde_json::from_str(&text)?,
+            other => other,
+        };
+        ensure!(reply["ok"] == true, "not locked: {reply}");
+        Ok(())
     }
 
     /// Closes the browser and starts it again with the same profile.
@@ -178,6 +198,7 @@ impl Visit {
         self.browser.end();
         self.browser =
             Browser::start_with(world, &self.name, Some(&self.host), self.window).await?;
-        self.browser.wait_for_extension().await
+        self.browser.wait_for_extension().await?;
+        self.browser.in_tab_of(world, NOTES, async || Ok(())).await
     }
 }

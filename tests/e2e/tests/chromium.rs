@@ -16,6 +16,10 @@ mod fallback;
 mod keystores;
 #[path = "chromium/leak.rs"]
 mod leak;
+#[path = "chromium/leveldb.rs"]
+mod leveldb;
+#[path = "chromium/matrix.rs"]
+mod matrix;
 #[path = "chromium/planted.rs"]
 mod planted;
 #[path = "chromium/silent.rs"]
@@ -23,6 +27,7 @@ mod silent;
 
 use e2e::harness::{Run, Scenario};
 use e2e::office::Office;
+use keystores::Platforms;
 use support::World;
 
 /// With Ann at her browser; the last ones change it for good.
@@ -45,12 +50,6 @@ fn desk_scenarios() -> Vec<Scenario<World>> {
     groups.into_iter().flatten().collect()
 }
 
-/// The platform's key stores, under the policy that ships; then what comes later than the person, under another.
-fn platform_scenarios() -> Vec<Scenario<World>> {
-    let groups = [keystores::scenarios(), arrival::scenarios()];
-    groups.into_iter().flatten().collect()
-}
-
 fn main() {
     let mut run = Run::from_arguments();
     let ended = support::signals::run(async {
@@ -69,7 +68,21 @@ fn main() {
                 Err(why) => run.fail_all(&scenarios, &why),
             }
         }
-        let scenarios = platform_scenarios();
+        let (stores, arrivals) = (keystores::scenarios(), arrival::scenarios());
+        if run.wants(&stores) || run.wants(&arrivals) {
+            match Platforms::open().await {
+                Ok(mut platforms) => {
+                    run.all(&mut platforms, &stores).await;
+                    // These are about another policy, which they set.
+                    run.all(&mut platforms.world, &arrivals).await;
+                }
+                Err(why) => {
+                    run.fail_all(&stores, &why);
+                    run.fail_all(&arrivals, &why);
+                }
+            }
+        }
+        let scenarios = matrix::scenarios();
         if run.wants(&scenarios) {
             match World::start(support::Settings::default()) {
                 Ok(mut world) => run.all(&mut world, &scenarios).await,

@@ -6,10 +6,12 @@ use crate::world::{self, World};
 use crate::{okta, poll, process};
 use anyhow::{Context, Result, ensure};
 use fantoccini::elements::Element;
+use fantoccini::wd::WindowHandle;
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Map, Value, json};
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -24,6 +26,7 @@ pub struct Browser {
     pub profile: PathBuf,
     extension_id: String,
     debugger: String,
+    tabs: RefCell<HashMap<&'static str, WindowHandle>>,
     has_ended: Cell<bool>,
 }
 
@@ -61,6 +64,7 @@ impl Browser {
             profile,
             extension_id: world.extension_id.clone(),
             debugger,
+            tabs: RefCell::default(),
             has_ended: Cell::new(false),
         })
     }
@@ -76,27 +80,57 @@ impl Browser {
 
     /// Waits until the policy has installed the extension and its worker has started.
     pub async fn wait_for_extension(&self) -> Result<()> {
-        self.wait_for_extension_within(Duration::from_secs(40))
-            .await
-    }
-
-    /// The same, for so long.
-    pub async fn wait_for_extension_within(&self, patience: Duration) -> Result<()> {
-        poll::until_async("the extension", patience, async || {
+        poll::until_async("the extension", Duration::from_secs(40), async || {
             // While it starts, the browser closes connections to its debugger.
             Ok(self.worker_target().ok().flatten().map(drop))
         })
         .await
     }
 
+    /// Makes a running browser read its policy anew, by the button that administrators have for it. By itself it looks every
+    /// quarter of an hour, and when a file changes only once it watches them: it begins to at its leisure after the start,
+    /// so that a change made before escapes it.
+    pub async fn reload_policy(&self) -> Result<()> {
+        const PRESS: &str = r##"const done = arguments[0];
+            const look = () => {
+              const button = document.querySelector("policy-app")?.shadowRoot?.querySelector("#reload-policies");
+              if (!button) return setTimeout(look, 50);
+              button.click();
+              // It can be pressed again once the policy has been read.
+              const wait = () => (button.disabled ? setTimeout(wait, 50) : done(true));
+              setTimeout(wait, 50);
+            };
+            look();"##;
+        let before = self.open_tab().await?;
+        self.open("chrome://policy").await?;
+        let pressed = self.run_async(PRESS, Vec::new()).await;
+        self.client.close_window().await?;
+        self.client.switch_to_window(before).await?;
+        pressed.map(drop).context("reloading the policy")
+    }
+
     /// Kills the extension's worker, as Chrome does when it is idle or short of memory.
     pub fn kill_worker(&self) -> Result<()> {
         let id = self.worker_target()?.context("no worker runs")?;
-        let url = format!("http://{}/json/close/{id}", self.debugger);
-        ureq::get(&url).call().context("closing the worker")?;
+        close_target(&self.debugger, &id)?;
         // While it is being stopped the browser still hands it events, which nobody would ever see.
         poll::until("the worker has stopped", PATIENCE, || {
             Ok((self.worker_target()?.as_ref() != Some(&id)).then_some(()))
+        })
+    }
+
+    /// Kills the worker as soon as a tab shows a page whose URL contains `part`, beside what is done meanwhile.
+    pub fn kill_worker_at(&self, part: &'static str) -> tokio::task::JoinHandle<Result<()>> {
+        let (debugger, extension_id) = (self.debugger.clone(), self.extension_id.clone());
+        tokio::task::spawn_blocking(move || {
+            let id = poll::until(part, PATIENCE, || {
+                let targets = targets(&debugger)?;
+                let is_there = targets
+                    .iter()
+                    .any(|target| target["url"].as_str().is_some_and(|url| url.contains(part)));
+                Ok(worker_among(&targets, &extension_id).filter(|_| is_there))
+            })?;
+            close_target(&debugger, &id)
         })
     }
 
@@ -114,11 +148,44 @@ impl Browser {
     }
 
     /// Opens a tab, goes there and returns the one that was there before.
-    pub async fn open_tab(&self) -> Result<fantoccini::wd::WindowHandle> {
+    pub async fn open_tab(&self) -> Result<WindowHandle> {
         let before = self.client.window().await?;
         let made = self.client.new_window(true).await?;
         self.client.switch_to_window(made.handle).await?;
         Ok(before)
+    }
+
+    /// Works in a tab of its own that shows `page` of [`World::updates`], and comes back. The tab stays open, so that it
+    /// grows old enough for [`crate::replay`]; the first call opens it.
+    pub async fn in_tab_of<T>(
+        &self,
+        world: &World,
+        page: &'static str,
+        work: impl AsyncFnOnce() -> Result<T>,
+    ) -> Result<T> {
+        let before = self.client.window().await?;
+        let known = self.tabs.borrow().get(page).cloned();
+        match known {
+            Some(tab) => self.client.switch_to_window(tab).await?,
+            None => {
+                self.open_tab().await?;
+                self.open(&world.updates.url(page)).await?;
+                let tab = self.client.window().await?;
+                self.tabs.borrow_mut().insert(page, tab);
+            }
+        }
+        let done = work().await;
+        self.client.switch_to_window(before).await?;
+        done
+    }
+
+    /// Width and height of the page's part of the window, in pixels.
+    pub async fn viewport(&self) -> Result<[f64; 2]> {
+        let size = self
+            .run("return [innerWidth, innerHeight]", Vec::new())
+            .await?;
+        let [width, height] = [size[0].as_f64(), size[1].as_f64()];
+        Ok([width.context("no width")?, height.context("no height")?])
     }
 
     /// Waits for an element.
@@ -258,16 +325,26 @@ impl Browser {
         format!("chrome-extension://{}/{name}", self.extension_id)
     }
 
-    /// Sends a message to the worker from a page of the extension in a tab of its own, and returns the reply.
+    /// Sends a message to the worker from a page of the extension, and returns the reply.
     pub async fn tell_worker(&self, page: &str, message: Value) -> Result<Value> {
+        let script = "const [message, done] = arguments; \
+                      chrome.runtime.sendMessage(message).then(done, why => done({ thrown: String(why) }))";
+        self.run_on(page, script, vec![message]).await
+    }
+
+    /// Runs a function body with a callback as its last argument in a page of the extension.
+    pub async fn run_in_extension(&self, script: &str, arguments: Vec<Value>) -> Result<Value> {
+        self.run_on("popup.html", script, arguments).await
+    }
+
+    /// The same in the extension's page of that name, in a tab of its own.
+    pub async fn run_on(&self, page: &str, script: &str, arguments: Vec<Value>) -> Result<Value> {
         let before = self.open_tab().await?;
-        let reply = async {
-            self.open(&self.extension_page(page)).await?;
-            let script = "const [message, done] = arguments; \
-                          chrome.runtime.sendMessage(message).then(done, why => done({ thrown: String(why) }))";
-            self.run_async(script, vec![message]).await
-        }
-        .await;
+        let opened = self.open(&self.extension_page(page)).await;
+        let reply = match opened {
+            Ok(()) => self.run_async(script, arguments).await,
+            Err(why) => Err(why),
+        };
         self.client.close_window().await?;
         self.client.switch_to_window(before).await?;
         reply
@@ -296,21 +373,39 @@ impl Browser {
         driver::devtools(&self.client, method, params).await
     }
 
-    fn worker_target(&self) -> Result<Option<String>> {
-        let url = format!("http://{}/json/list", self.debugger);
-        let text = ureq::get(&url)
-            .call()
-            .context("listing targets")?
-            .body_mut()
-            .read_to_string()?;
-        let targets: Vec<Value> = serde_json::from_str(&text)?;
-        let prefix = format!("chrome-extension://{}/", self.extension_id);
-        Ok(targets.iter().find_map(|target| {
-            let ours =
-                target["url"].as_str()?.starts_with(&prefix) && target["type"] == "service_worker";
-            ours.then(|| target["id"].as_str().map(str::to_owned))?
-        }))
+    /// Where DevTools listen, and their id of the page in front: WebDriver calls it by the same name.
+    pub async fn page_in_front(&self) -> Result<(String, String)> {
+        let window = self.client.window().await?;
+        Ok((self.debugger.clone(), String::from(window)))
     }
+
+    fn worker_target(&self) -> Result<Option<String>> {
+        let targets = targets(&self.debugger)?;
+        Ok(worker_among(&targets, &self.extension_id))
+    }
+}
+
+fn targets(debugger: &str) -> Result<Vec<Value>> {
+    let url = format!("http://{debugger}/json/list");
+    let mut response = ureq::get(&url).call().context("listing targets")?;
+    Ok(serde_json::from_str(
+        &response.body_mut().read_to_string()?,
+    )?)
+}
+
+fn worker_among(targets: &[Value], extension_id: &str) -> Option<String> {
+    let prefix = format!("chrome-extension://{extension_id}/");
+    targets.iter().find_map(|target| {
+        let ours =
+            target["url"].as_str()?.starts_with(&prefix) && target["type"] == "service_worker";
+        ours.then(|| target["id"].as_str().map(str::to_owned))?
+    })
+}
+
+fn close_target(debugger: &str, id: &str) -> Result<()> {
+    let url = format!("http://{debugger}/json/close/{id}");
+    ureq::get(&url).call().context("closing a target")?;
+    Ok(())
 }
 
 impl Browser {

@@ -5,6 +5,7 @@
 
 pub mod browser;
 pub mod certificates;
+pub mod devtools;
 pub mod driver;
 pub mod host;
 pub mod keystore;
@@ -15,6 +16,7 @@ pub mod policy;
 pub mod poll;
 pub mod process;
 pub mod programs;
+pub mod replay;
 pub mod signals;
 pub mod tacit;
 pub mod updates;

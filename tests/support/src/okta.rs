@@ -75,6 +75,11 @@ impl Okta {
         Ok(this)
     }
 
+    /// More people, from the next [`Okta::serve`] on.
+    pub fn add_users(&mut self, users: &[String]) {
+        self.users.extend_from_slice(users);
+    }
+
     /// The org's SAML metadata, as an administrator downloads it.
     pub fn metadata(&self) -> Result<PathBuf> {
         let file = self.folder.join("sp-metadata.xml");

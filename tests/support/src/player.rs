@@ -48,36 +48,38 @@ impl Recording {
         Ok(Self { events })
     }
 
-    /// Only events that a browser can be made to repeat, pauses shortened, pointer movement at frame rate.
-    fn playable(&self) -> Vec<Vec<f64>> {
-        let mut out: Vec<Vec<f64>> = Vec::new();
-        let (mut last, mut shift, mut last_move) = (None, 0.0, f64::NEG_INFINITY);
-        for event in &self.events {
-            let fits = match event[0] as u8 {
-                0 | 1 => key_value(event[2] as u32).is_some(),
-                2..=4 => event.len() >= 5,
-                _ => false,
-            };
-            if !fits {
-                continue;
+    /// Only events that a browser can be made to repeat, and no movement sooner after another than a frame: the browser
+    /// would join them.
+    pub fn possible(&self) -> Vec<Vec<f64>> {
+        let mut last_move = f64::NEG_INFINITY;
+        let fits = |event: &&Vec<f64>| match event[0] as u8 {
+            0 | 1 => key_value(event[2] as u32).is_some(),
+            2 if event[1] - last_move < FRAME => false,
+            2..=4 => {
+                if event[0] == 2.0 {
+                    last_move = event[1];
+                }
+                event.len() >= 5
             }
+            _ => false,
+        };
+        self.events.iter().filter(fits).cloned().collect()
+    }
+
+    /// The same with long pauses shortened.
+    fn playable(&self) -> Vec<Vec<f64>> {
+        let mut events = self.possible();
+        let (mut last, mut shift) = (None, 0.0);
+        for event in &mut events {
             let time = event[1];
             let gap = time - last.unwrap_or(time);
             if gap > LONGEST_PAUSE {
                 shift += gap - LONGEST_PAUSE;
             }
             last = Some(time);
-            let mut event = event.clone();
             event[1] = time - shift;
-            if event[0] == 2.0 {
-                if event[1] - last_move < FRAME {
-                    continue;
-                }
-                last_move = event[1];
-            }
-            out.push(event);
         }
-        out
+        events
     }
 }
 
@@ -87,13 +89,7 @@ pub async fn play(browser: &Browser, recording: &Recording) -> Result<()> {
     let Some(first) = events.first().map(|event| event[1]) else {
         return Ok(());
     };
-    let viewport = browser
-        .run("return [innerWidth, innerHeight]", Vec::new())
-        .await?;
-    let limits = [
-        viewport[0].as_f64().unwrap_or(800.0),
-        viewport[1].as_f64().unwrap_or(600.0),
-    ];
+    let limits = browser.viewport().await?;
     let started = Instant::now();
     for chunk in chunks(&events) {
         let due = started + Duration::from_secs_f64((chunk[0][1] - first).max(0.0) / 1_000.0);
@@ -176,7 +172,7 @@ fn sources(chunk: &[Vec<f64>], limits: [f64; 2]) -> Value {
 }
 
 /// What WebDriver calls the key with this legacy key code; `None` for keys that would leave the page or do nothing.
-fn key_value(code: u32) -> Option<char> {
+pub(crate) fn key_value(code: u32) -> Option<char> {
     Some(match code {
         8 => '\u{E003}',
         13 => '\u{E006}',

@@ -81,6 +81,22 @@ impl Updates {
         }
     }
 
+    /// Sets a JSON text, unless the path has one already.
+    pub fn set_json(&self, path: &str, value: &serde_json::Value) {
+        let known = self
+            .pages
+            .lock()
+            .is_ok_and(|pages| pages.contains_key(path));
+        if !known {
+            let page = Page {
+                kind: "application/json",
+                csp: None,
+                body: value.to_string().into_bytes(),
+            };
+            self.set(path, page);
+        }
+    }
+
     /// Sets an HTML page.
     pub fn set_html(&self, path: &str, csp: Option<&'static str>, html: &str) {
         let page = Page {

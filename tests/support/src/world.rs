@@ -84,7 +84,13 @@ impl World {
         okta.serve(settings.org, &client)?;
 
         let updates = Updates::start()?;
-        let extension_id = publish_extension(&updates, "extension-rehearsal")?;
+        let extension_id = publish(&updates, &programs::built("extension-rehearsal.crx")?)?;
+        updates.set_html("/notes", None, NOTES);
+        updates.set_html(
+            "/strict",
+            Some("default-src 'none'; style-src 'none'; script-src 'none'"),
+            NOTES,
+        );
         let this = Self {
             policy: Policy::install(&json!({}))?,
             driver: Driver::start(path)?,
@@ -115,6 +121,15 @@ impl World {
         })
     }
 
+    /// More people, in the group whose roll-out window is open.
+    pub fn add_people(&mut self, names: &[String]) -> Result<()> {
+        for name in names {
+            self.tacit.run(&["user", "add", name, "--group", "staff"])?;
+        }
+        self.okta.add_users(names);
+        self.set_org(Org::default())
+    }
+
     /// A key store and a host that uses it.
     pub fn install_host(&self, name: &str, kind: Kind) -> Result<(Keystore, Host)> {
         let folder = self.path().join(name);
@@ -131,6 +146,13 @@ impl World {
     /// With or without force-installing the extension, from the next browser on.
     pub fn set_extension_installed(&mut self, installed: bool) -> Result<()> {
         self.policy.replace(&self.browser_policy(installed))
+    }
+
+    /// Gives new profiles another build of the extension, with the same key and thus the same id.
+    pub fn publish_extension(&self, packed: &Path) -> Result<()> {
+        let id = publish(&self.updates, packed)?;
+        ensure!(id == self.extension_id, "another key: {id}");
+        Ok(())
     }
 
     /// No cookies of the server, from the next browser on.
@@ -203,16 +225,18 @@ fn connect(tacit: &Tacit, okta: &mut Okta) -> Result<()> {
     Ok(())
 }
 
-/// Serves the packed extension and returns its id.
-fn publish_extension(updates: &Updates, name: &str) -> Result<String> {
-    let manifest = std::fs::read_to_string(programs::built(&format!("{name}.update.xml"))?)?;
+/// Serves the packed extension `packed` with the update manifest beside it, and returns its id.
+fn publish(updates: &Updates, packed: &Path) -> Result<String> {
+    let manifest = packed.with_extension("update.xml");
+    let manifest = std::fs::read_to_string(&manifest)
+        .with_context(|| format!("reading {}", manifest.display()))?;
     let manifest = manifest.replace("CRX_URL", &updates.url("/extension.crx"));
     let id = manifest
         .split_once("appid='")
         .and_then(|(_, rest)| rest.split('\'').next())
         .context("no appid in the update manifest")?
         .to_owned();
-    let body = std::fs::read(programs::built(&format!("{name}.crx"))?)?;
+    let body = std::fs::read(packed)?;
     updates.set(
         "/update.xml",
         page("application/xml", manifest.into_bytes()),
@@ -220,12 +244,6 @@ fn publish_extension(updates: &Updates, name: &str) -> Result<String> {
     updates.set(
         "/extension.crx",
         page("application/x-chrome-extension", body),
-    );
-    updates.set_html("/notes", None, NOTES);
-    updates.set_html(
-        "/strict",
-        Some("default-src 'none'; style-src 'none'; script-src 'none'"),
-        NOTES,
     );
     Ok(id)
 }

@@ -4,16 +4,26 @@ use anyhow::{Result, ensure};
 use e2e::evidence::Mark;
 use e2e::harness::Scenario;
 use e2e::office::{ANN, Office};
-use e2e::person::Person;
+use e2e::person::{self, Person};
 use e2e::visit::Visit;
 use futures_util::FutureExt;
-use support::{Browser, okta};
+use std::time::Duration;
+use support::okta::{self, Org};
+use support::{Browser, poll};
 
 pub fn scenarios() -> Vec<Scenario<Office>> {
     vec![
         Scenario {
             name: "silent_although_the_worker_was_killed_in_the_middle",
             show: |office| worker_killed(office).boxed_local(),
+        },
+        Scenario {
+            name: "silent_although_the_worker_was_killed_while_the_challenge_waited",
+            show: |office| worker_killed_at_the_challenge(office).boxed_local(),
+        },
+        Scenario {
+            name: "challenges_in_two_tabs_are_both_answered",
+            show: |office| two_challenges(office).boxed_local(),
         },
         Scenario {
             name: "a_challenge_in_one_tab_leaves_those_in_others_alone",
@@ -36,8 +46,12 @@ pub fn scenarios() -> Vec<Scenario<Office>> {
             show: |office| restarted(office).boxed_local(),
         },
         Scenario {
-            name: "other_people_at_the_same_browser_are_asked_for_a_factor",
-            show: |office| another_person(office).boxed_local(),
+            name: "who_takes_over_without_an_unlock_does_not_inherit_the_silence",
+            show: |office| taken_over(office).boxed_local(),
+        },
+        Scenario {
+            name: "a_revoked_device_wipes_itself_at_its_next_heartbeat_and_is_never_silent_again",
+            show: |office| revoked(office).boxed_local(),
         },
     ]
 }
@@ -60,6 +74,63 @@ async fn worker_killed(office: &mut Office) -> Result<()> {
     Ok(())
 }
 
+/// At whatever moment of the ceremony it dies: the page asks the next worker, and a late answer still counts.
+async fn worker_killed_at_the_challenge(office: &mut Office) -> Result<()> {
+    for _ in 0..3 {
+        office.ann_has_just_worked().await?;
+        office.ann.sign_out().await?;
+        let browser = &office.ann.browser;
+        let began = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
+        browser.open(&format!("{}/login", okta::APP_ORIGIN)).await?;
+        browser.fill_sign_in(ANN).await?;
+        input_is_noted(browser, began.as_millis()).await?;
+        let mark = Mark::now(&office.world)?;
+        let killed = browser.kill_worker_at("/challenge/");
+        browser.click("#okta-signin-submit").await?;
+        browser.wait_until_signed_in(ANN).await?;
+        killed.await??;
+        let record = mark.last_record(&office.world)?;
+        ensure!(record.is_silent(), "not silent: {}", record.describe());
+    }
+    Ok(())
+}
+
+async fn two_challenges(office: &mut Office) -> Result<()> {
+    office.ann_has_just_worked().await?;
+    office.ann.sign_out().await?;
+    office.world.set_org(Org {
+        skip_verify: false,
+        ..Org::default()
+    })?;
+    let shown = answer_both(office).await;
+    office.world.set_org(Org::default())?;
+    shown
+}
+
+async fn answer_both(office: &Office) -> Result<()> {
+    let browser = &office.ann.browser;
+    let mark = Mark::now(&office.world)?;
+    browser.enter_password(ANN).await?;
+    browser.find("#verify-idp-factor").await?;
+    let first = browser.open_tab().await?;
+    browser.enter_password(ANN).await?;
+    browser.click("#verify-idp-factor").await?;
+    browser.wait_until_signed_in(ANN).await?;
+    browser.client.close_window().await?;
+    browser.client.switch_to_window(first).await?;
+    browser.click("#verify-idp-factor").await?;
+    browser.wait_until_signed_in(ANN).await?;
+    let decisions = mark.decisions(&office.world)?;
+    let silent = decisions
+        .iter()
+        .filter(|decision| decision["outcome"] == "allow" && decision["factor"] == "silent");
+    ensure!(
+        silent.count() == 2 && decisions.len() == 2,
+        "both are silent: {decisions:?}"
+    );
+    Ok(())
+}
+
 /// Waits until the worker has written into the tab's record that somebody typed or clicked on an Okta page since `began`.
 async fn input_is_noted(browser: &Browser, began: u128) -> Result<()> {
     const LOOK: &str = r#"const [began, done] = arguments;
@@ -70,14 +141,8 @@ async fn input_is_noted(browser: &Browser, began: u128) -> Result<()> {
           if (times.some((time) => time >= began)) done(true); else setTimeout(look, 50);
         };
         look();"#;
-    let before = browser.open_tab().await?;
-    browser.open(&browser.extension_page("popup.html")).await?;
-    let noted = browser
-        .run_async(LOOK, vec![serde_json::json!(began as u64)])
-        .await;
-    browser.client.close_window().await?;
-    browser.client.switch_to_window(before).await?;
-    noted.map(drop)
+    let noted = browser.run_in_extension(LOOK, vec![serde_json::json!(began as u64)]);
+    noted.await.map(drop)
 }
 
 async fn several_tabs(office: &mut Office) -> Result<()> {
@@ -167,25 +232,62 @@ async fn restarted(office: &mut Office) -> Result<()> {
     Ok(())
 }
 
-async fn another_person(office: &mut Office) -> Result<()> {
-    office.forget_work();
+async fn taken_over(office: &mut Office) -> Result<()> {
+    let browser = &office.ann.browser;
+    office.ann.lock(ANN).await?;
     for number in [2, 4] {
         let other = Person::number(number)?;
-        // A new morning each time: what somebody else typed before counts for nobody.
-        office.ann.restart_browser(&office.world).await?;
-        other.type_only(&office.ann.browser, &office.world).await?;
+        other
+            .has_taken_over(browser, &office.world, &office.person)
+            .await?;
         let record = office.ann.sign_in(&office.world, ANN).await?;
         println!(
-            "    person {number} as Ann: {} with a log-likelihood ratio of {}",
+            "    person {number} after Ann: {} with a log-likelihood ratio of {}",
             record.decision["verdict"], record.decision["llr"]
         );
-        ensure!(record.outcome() == "step_up", "{}", record.describe());
-        ensure!(!record.session_was_created(), "{}", record.describe());
         ensure!(
-            record.decision["verdict"] != "genuine",
+            record.outcome() == "step_up" && record.decision["verdict"] != "genuine",
             "{}",
             record.describe()
         );
+        ensure!(!record.session_was_created(), "{}", record.describe());
+        office.ann.lock(ANN).await?;
     }
+    Ok(())
+}
+
+async fn revoked(office: &mut Office) -> Result<()> {
+    let browser = &office.ann.browser;
+    let before = person::popup_state(browser).await?;
+    ensure!(
+        before["stored"].to_string().contains(ANN),
+        "no template is stored: {before}"
+    );
+    let device = office.ann.device.as_str();
+    office.world.tacit.run(&["device", "revoke", device])?;
+    // The browser lets no alarm come sooner than after half a minute.
+    let script = "const done = arguments[0]; \
+                  chrome.alarms.create('heartbeat', { when: Date.now() }).then(() => done(true))";
+    browser.run_in_extension(script, Vec::new()).await?;
+    poll::until_async("the wipe", Duration::from_secs(60), async || {
+        let state = person::popup_state(browser).await?;
+        let gone = state["stored"].as_array().is_some_and(Vec::is_empty);
+        let bound = office.ann.host.status()?["bindings"]
+            .to_string()
+            .contains(ANN);
+        Ok((gone && !bound).then_some(()))
+    })
+    .await?;
+    let dump = "const done = arguments[0]; chrome.storage.local.get(null).then((all) => done(Object.keys(all)))";
+    let left = browser.run_in_extension(dump, Vec::new()).await?;
+    ensure!(
+        !left.to_string().contains("template"),
+        "left in the browser: {left}"
+    );
+
+    office.person.has_typed(browser, &office.world).await?;
+    let record = office.ann.sign_in(&office.world, ANN).await?;
+    ensure!(record.outcome() == "step_up", "{}", record.describe());
+    ensure!(!record.session_was_created(), "{}", record.describe());
     Ok(())
 }

@@ -4,13 +4,17 @@ use crate::fallback;
 use anyhow::{Context, Result, ensure};
 use e2e::evidence::Mark;
 use e2e::harness::Scenario;
+use e2e::person::Person;
+use e2e::policy;
 use e2e::visit::Visit;
 use futures_util::FutureExt;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Duration;
+use support::browser::PATIENCE;
 use support::keystore::Kind;
+use support::okta::Org;
 use support::{Browser, World, poll, programs, tacit};
 
 pub fn scenarios() -> Vec<Scenario<World>> {
@@ -23,7 +27,8 @@ pub fn scenarios() -> Vec<Scenario<World>> {
 const USER: &str = "jo@acme.test";
 
 async fn console(world: &mut World) -> Result<()> {
-    // Rows to read back: an enrolment with its step-up, and a sign-in that a help-desk code passed.
+    // Rows to read back: an enrolment with its step-up, a sign-in that a help-desk code passed, a silent one, a declined one.
+    world.tacit.set_policy(&policy::silent_from("software"))?;
     let visit = Visit::begin(world, "console", Kind::Software).await?;
     visit.enrol(world, USER).await?;
     let browser = &visit.browser;
@@ -32,9 +37,24 @@ async fn console(world: &mut World) -> Result<()> {
     let code = fallback::issue_code(world, &number, "sign-in")?;
     fallback::type_code(browser, &code).await?;
     browser.wait_until_signed_in(USER).await?;
+    let person = Person::number(6)?;
+    person.teach(browser, world, USER).await?;
+    person.has_typed(browser, world).await?;
+    let record = visit.sign_in(world, USER).await?;
+    ensure!(record.is_silent(), "not silent: {}", record.describe());
+    visit.lock(USER).await?;
+    declined(world, &visit).await?;
 
+    let browser = &visit.browser;
     sign_in_administrator(browser).await?;
-    ensure_decisions_match(browser, world, &words).await?;
+    let shown = ensure_decisions_match(browser, world, &words).await?;
+    for tag in ["Step-up", "Passed by factor", "Silent", "Declined"] {
+        let expected = (USER.to_owned(), tag.to_owned());
+        ensure!(
+            shown.contains(&expected),
+            "no {tag} for {USER} in {shown:?}"
+        );
+    }
     ensure_devices_and_people_match(browser, &visit, world).await?;
     take_pictures(browser).await?;
 
@@ -62,6 +82,59 @@ async fn console(world: &mut World) -> Result<()> {
     visit.browser.close().await
 }
 
+/// A connection where Okta lets people choose, and a policy that declines what nobody can judge: Okta gets a Response that
+/// says so, and shows its page with the factors again.
+async fn declined(world: &mut World, visit: &Visit) -> Result<()> {
+    let rule = "[[rule]]\nname = \"nothing to judge\"\nwhen = { verdict = [\"no_evidence\", \"unsure\"] }\nthen = \"decline\"\n\n";
+    let usual = policy::silent_from("software");
+    let (head, rules) = usual.split_once("[[rule]]").context("no rules")?;
+    world
+        .tacit
+        .set_policy(&format!("{head}{rule}[[rule]]{rules}"))?;
+    world.tacit.run(&[
+        "connection",
+        "update",
+        tacit::CONNECTION,
+        "--okta-offers-choice",
+    ])?;
+    world.set_org(Org {
+        skip_verify: false,
+        ..Org::default()
+    })?;
+    let shown = ask_and_be_declined(world, visit).await;
+    world.set_org(Org::default())?;
+    world.tacit.run(&[
+        "connection",
+        "update",
+        tacit::CONNECTION,
+        "--no-okta-offers-choice",
+    ])?;
+    world.tacit.set_policy(&usual)?;
+    shown
+}
+
+async fn ask_and_be_declined(world: &World, visit: &Visit) -> Result<()> {
+    visit.sign_out().await?;
+    let browser = &visit.browser;
+    let mark = Mark::now(world)?;
+    browser.enter_password(USER).await?;
+    browser.click("#verify-idp-factor").await?;
+    let record = mark.record_of(world, USER)?;
+    ensure!(record.outcome() == "decline", "{}", record.describe());
+    poll::until_async("Okta's page of factors", PATIENCE, async || {
+        let url = browser.client.current_url().await?;
+        let path = url.path().to_owned();
+        Ok(path
+            .starts_with("/signin/refresh-auth-state/")
+            .then_some(()))
+    })
+    .await?;
+    browser.find("#verify-idp-factor").await?;
+    let record = mark.last_record_of(world, USER)?;
+    ensure!(!record.session_was_created(), "{}", record.describe());
+    Ok(())
+}
+
 async fn sign_in_administrator(browser: &Browser) -> Result<()> {
     browser.open(&format!("{}/console", tacit::ORIGIN)).await?;
     browser.fill("#name", "admin").await?;
@@ -77,11 +150,12 @@ async fn sign_in_administrator(browser: &Browser) -> Result<()> {
 }
 
 /// Each row of the console is a row of the audit, newest first, and says its reasons in the words of the challenge page.
+/// Gives the rows' people and what the console calls the decisions.
 async fn ensure_decisions_match(
     browser: &Browser,
     world: &World,
     words: &HashMap<String, String>,
-) -> Result<()> {
+) -> Result<Vec<(String, String)>> {
     const ROWS: &str = r##"return [...document.querySelectorAll("#decisions tbody tr")].map((row) => ({
         id: row.id.replace("decision-", ""),
         challenge: row.dataset.challenge,
@@ -109,6 +183,7 @@ async fn ensure_decisions_match(
         shown.len(),
         decisions.len()
     );
+    let mut tags = Vec::new();
     for row in shown {
         let decision = decisions
             .iter()
@@ -139,8 +214,10 @@ async fn ensure_decisions_match(
             "the console says {}, the page {reasons:?}",
             row["reasons"]
         );
+        let user = decision["user"].as_str().unwrap_or_default();
+        tags.push((user.to_owned(), tag.to_owned()));
     }
-    Ok(())
+    Ok(tags)
 }
 
 async fn ensure_devices_and_people_match(

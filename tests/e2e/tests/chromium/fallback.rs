@@ -112,45 +112,17 @@ async fn binding(world: &mut World) -> Result<()> {
         // A window that is over already cannot be closed.
         let _ = world.tacit.run(&["rollout", "close", id]);
     }
-    let shown = bind_by_code(world).await;
+    let shown = binding_by_code(world).await;
     world
         .tacit
         .run(&["rollout", "open", "--group", "staff", "--hours", "72"])?;
     shown
 }
 
-async fn bind_by_code(world: &World) -> Result<()> {
+async fn binding_by_code(world: &World) -> Result<()> {
     const USER: &str = "ivo@acme.test";
     let visit = Visit::begin(world, "bind-by-code", Kind::Software).await?;
-    let mark = Mark::now(world)?;
-    visit.browser.enter_password(USER).await?;
-    visit.browser.wait_for_state(&["step_up"]).await?;
-    let record = mark.record(world)?;
-    ensure!(
-        record.reasons().contains(&"not_enrolled"),
-        "{}",
-        record.describe()
-    );
-    ensure!(
-        !is_bound(&visit, USER)?,
-        "bound although no window is open: {}",
-        visit.host.status()?
-    );
-
-    let number = choose_code(&visit.browser).await?;
-    let code = poll::until(
-        "the device to be offered for the sign-in",
-        Duration::from_secs(10),
-        || Ok(issue_code(world, &number, "bind").ok()),
-    )?;
-    type_code(&visit.browser, &code).await?;
-    visit.browser.wait_until_signed_in(USER).await?;
-    ensure_passed_by(world, mark, "code")?;
-    poll::until(
-        "the host to record the binding",
-        Duration::from_secs(15),
-        || Ok(is_bound(&visit, USER)?.then_some(())),
-    )?;
+    bind_by_code(world, &visit, USER).await?;
     let devices = lines(&world.tacit.run(&["device", "list", "--json"])?)?;
     let ours = devices
         .iter()
@@ -161,6 +133,42 @@ async fn bind_by_code(world: &World) -> Result<()> {
         "the server has no binding: {ours}"
     );
     visit.browser.close().await
+}
+
+/// Binds the browser's device to `user`, who has nothing else yet, and signs them in on the way.
+pub async fn bind_by_code(world: &World, visit: &Visit, user: &str) -> Result<()> {
+    let mark = Mark::now(world)?;
+    visit.browser.enter_password(user).await?;
+    visit.browser.wait_for_state(&["step_up"]).await?;
+    let record = mark.record_of(world, user)?;
+    ensure!(
+        record.reasons().contains(&"not_enrolled"),
+        "{}",
+        record.describe()
+    );
+    ensure!(
+        !is_bound(visit, user)?,
+        "bound although no window is open: {}",
+        visit.host.status()?
+    );
+
+    let number = choose_code(&visit.browser).await?;
+    let code = poll::until_async(
+        "the device to be offered for the sign-in",
+        Duration::from_secs(10),
+        async || Ok(issue_code(world, &number, "bind").ok()),
+    )
+    .await?;
+    type_code(&visit.browser, &code).await?;
+    visit.browser.wait_until_signed_in(user).await?;
+    let record = mark.last_record_of(world, user)?;
+    ensure!(record.is_passed_by("code"), "{}", record.describe());
+    poll::until_async(
+        "the host to record the binding",
+        Duration::from_secs(15),
+        async || Ok(is_bound(visit, user)?.then_some(())),
+    )
+    .await
 }
 
 fn is_bound(visit: &Visit, user: &str) -> Result<bool> {
@@ -253,14 +261,15 @@ async fn message(browser: &Browser) -> Result<String> {
 fn ensure_passed_by(world: &World, mark: Mark, factor: &str) -> Result<()> {
     let record = mark.last_record(world)?;
     ensure!(
-        record.outcome() == "allow" && record.factor() == factor && record.session_was_created(),
+        record.is_passed_by(factor),
         "not passed by {factor}: {}",
         record.describe()
     );
     Ok(())
 }
 
-async fn sign_out(browser: &Browser) -> Result<()> {
+/// Ends the sessions of application and org.
+pub async fn sign_out(browser: &Browser) -> Result<()> {
     browser
         .open(&format!("{}/logout", okta::APP_ORIGIN))
         .await?;

@@ -1,8 +1,11 @@
 //! Finds what was typed in files, however it was written down: as text or key codes, as bytes, words or floating-point
 //! numbers, as numbers in JSON with something in between, as names of keys, in base64 or hex, backwards.
 //!
-//! What it does not find: anything encrypted or compressed, and key identities without their sequence.
+//! LevelDB's files, in which browsers keep what extensions store, are taken apart: their blocks are compressed.
+//!
+//! What it does not find: anything encrypted or compressed otherwise, and key identities without their sequence.
 
+use crate::leveldb;
 use anyhow::{Context, Result};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -13,10 +16,16 @@ const WINDOW: usize = 8;
 const STRIDES: usize = 64;
 /// The same in folders of megabytes that are not ours.
 const FEW_STRIDES: usize = 16;
+/// Longer runs of one byte are cut to this: more than any step from one key to the next.
+const LONGEST_RUN: usize = 4 * STRIDES;
 /// Numbers from one key to the next: code, time and kind of press and release are six.
 const NUMBER_STRIDES: usize = 16;
 /// Bytes of the shortest base64 or hex text that is looked into.
 const ENCODED: usize = 12;
+/// What a file's name ends in if something was found in the blocks of a LevelDB table.
+pub const BLOCKS: &str = " (blocks)";
+/// The same for the records of a LevelDB log.
+const RECORDS: &str = " (records)";
 /// Larger files are the browser's own: dictionaries and models.
 const LARGEST: u64 = 64 * 1024 * 1024;
 
@@ -96,9 +105,18 @@ impl Search {
                     let Ok(bytes) = std::fs::read(&path) else {
                         continue; // Gone in the meantime: browsers tidy up.
                     };
-                    for (secret, form) in self.bytes(&bytes, depth(&name)) {
-                        let file = without_numbers(&name);
-                        hits.insert(Hit { file, secret, form });
+                    let blotted = without_numbers(&name);
+                    let mut search = |bytes: &[u8], part: &str| {
+                        for (secret, form) in self.bytes(bytes, depth(&name)) {
+                            let file = format!("{blotted}{part}");
+                            hits.insert(Hit { file, secret, form });
+                        }
+                    };
+                    search(&bytes, "");
+                    if let Some(inner) = leveldb::of_table(&bytes) {
+                        search(&inner, BLOCKS);
+                    } else if name.ends_with(".log") {
+                        search(&leveldb::of_log(&bytes), RECORDS);
                     }
                 }
             }
@@ -108,6 +126,7 @@ impl Search {
 
     /// Searches one content: which secrets in which forms.
     pub fn bytes(&self, bytes: &[u8], depth: Depth) -> BTreeSet<(&'static str, &'static str)> {
+        let bytes = &without_runs(bytes)[..];
         let deep = depth == Depth::Deep;
         let mut found = BTreeSet::new();
         self.look(
@@ -310,6 +329,15 @@ fn six_bits(byte: u8) -> Option<u32> {
         b'/' | b'_' => 63,
         _ => return None,
     }))
+}
+
+/// Long runs of one byte, such as what a file system or a test fills up with, hold nothing and take long to search.
+fn without_runs(bytes: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(bytes.len());
+    for run in bytes.chunk_by(|a, b| a == b) {
+        out.extend(&run[..run.len().min(LONGEST_RUN)]);
+    }
+    out
 }
 
 /// Runs of digits as one `#`: they differ from run to run.

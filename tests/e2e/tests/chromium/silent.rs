@@ -3,8 +3,9 @@
 use anyhow::{Result, ensure};
 use e2e::harness::Scenario;
 use e2e::office::{ANN, Office};
+use e2e::person::STRICT;
 use futures_util::FutureExt;
-use support::okta::{self, Org};
+use support::okta::Org;
 
 pub fn scenarios() -> Vec<Scenario<Office>> {
     vec![
@@ -97,11 +98,14 @@ async fn identity_engine(office: &mut Office) -> Result<()> {
 }
 
 async fn strict_page(office: &mut Office) -> Result<()> {
+    // A new morning, so that only what is typed there counts.
+    office.ann.lock(ANN).await?;
     let browser = &office.ann.browser;
-    browser.open(&office.world.updates.url("/strict")).await?;
-    browser.click("#notes").await?;
-    office.person.type_here(browser).await?;
+    office
+        .person
+        .has_typed_on(browser, &office.world, STRICT)
+        .await?;
     let record = office.ann.sign_in(&office.world, ANN).await?;
     ensure!(record.is_silent(), "not silent: {}", record.describe());
-    browser.open(&format!("{}/", okta::APP_ORIGIN)).await
+    Ok(())
 }

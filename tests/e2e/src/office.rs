@@ -53,6 +53,8 @@ impl Office {
         if self.worked.is_none_or(|at| at.elapsed() > FRESH) {
             let browser = &self.ann.browser;
             if self.has_typed_in_real_time {
+                // What is typed twice to the millisecond in one unlock is a recording.
+                self.ann.lock(ANN).await?;
                 self.person.has_typed(browser, &self.world).await?;
             } else {
                 self.person.type_only(browser, &self.world).await?;

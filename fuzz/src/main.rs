@@ -6,6 +6,7 @@ mod oidc;
 #[path = "../../crates/standards/tests/it/okta.rs"]
 #[expect(dead_code, reason = "the tests use more of it")]
 mod okta;
+mod scim;
 mod targets;
 
 use anyhow::{Context, Result, bail};

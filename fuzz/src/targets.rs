@@ -1,6 +1,6 @@
 //! The targets: a name, good messages to begin with, words to put in, and a function from bytes to an outcome.
 
-use crate::{oidc, okta};
+use crate::{oidc, okta, scim};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use ring::{
     rand::SystemRandom,
@@ -129,6 +129,18 @@ pub static TARGETS: &[Target] = &[
         seeds: host_seeds,
         words: JSON,
         run: host_frame,
+    },
+    Target {
+        name: "scim_filter",
+        seeds: scim::filter_seeds,
+        words: scim::WORDS,
+        run: scim::filter,
+    },
+    Target {
+        name: "scim_patch",
+        seeds: scim::patch_seeds,
+        words: scim::WORDS,
+        run: scim::patch,
     },
 ];
 

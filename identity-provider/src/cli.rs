@@ -11,6 +11,7 @@ mod oidc;
 mod open;
 mod policy;
 mod rollout;
+mod scim;
 mod serve;
 mod token;
 mod user;
@@ -60,6 +61,9 @@ enum Command {
     /// The policy and its versions.
     #[command(subcommand)]
     Policy(policy::Command),
+    /// People and groups that Okta pushes.
+    #[command(subcommand)]
+    Scim(scim::Command),
     /// The console's local administrators.
     #[command(subcommand)]
     Admin(admin::Command),
@@ -111,6 +115,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Token(command) => command.run(data).await?,
         Command::Rollout(command) => command.run(data).await?,
         Command::Policy(command) => command.run(data).await?,
+        Command::Scim(command) => return command.run(data).await,
         Command::Admin(command) => command.run(data).await?,
         Command::Audit(command) => command.run(data).await?,
         Command::Mail(command) => command.run(data).await?,

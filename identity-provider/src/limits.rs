@@ -1,8 +1,14 @@
 //! Rate limits on everything that can be guessed or filled up, per process and in memory. What must hold across nodes (tries
 //! at a code) is counted in the database.
 
+use crate::clock::{MINUTE, Millis};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
-use std::{net::IpAddr, num::NonZeroU32};
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    num::NonZeroU32,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
 /// The limiters.
 #[derive(Debug)]
@@ -11,6 +17,8 @@ pub struct Limits {
     registrations: DefaultKeyedRateLimiter<IpAddr>,
     sign_ins: DefaultKeyedRateLimiter<IpAddr>,
     factors: DefaultKeyedRateLimiter<IpAddr>,
+    provisioning: DefaultKeyedRateLimiter<IpAddr>,
+    guesses: Guesses,
 }
 
 impl Default for Limits {
@@ -22,6 +30,9 @@ impl Default for Limits {
             registrations: RateLimiter::keyed(per_minute(300)),
             sign_ins: RateLimiter::keyed(per_minute(20)),
             factors: RateLimiter::keyed(per_minute(300)),
+            // An org pushes all of its people one by one, from one address.
+            provisioning: RateLimiter::keyed(per_minute(60_000)),
+            guesses: Guesses::allowing(30),
         }
     }
 }
@@ -35,6 +46,8 @@ impl Limits {
             registrations: all(),
             sign_ins: all(),
             factors: all(),
+            provisioning: all(),
+            guesses: Guesses::allowing(u32::MAX),
         }
     }
 
@@ -58,6 +71,16 @@ impl Limits {
         self.factors.check_key(&from).is_ok()
     }
 
+    /// A request of a provisioning client.
+    pub fn allows_provisioning(&self, from: IpAddr) -> bool {
+        self.provisioning.check_key(&from).is_ok()
+    }
+
+    /// Wrong tokens, by address.
+    pub fn guesses(&self) -> &Guesses {
+        &self.guesses
+    }
+
     /// Forgets addresses that have been quiet.
     pub fn shrink(&self) {
         for limiter in [
@@ -65,9 +88,61 @@ impl Limits {
             &self.registrations,
             &self.sign_ins,
             &self.factors,
+            &self.provisioning,
         ] {
             limiter.retain_recent();
         }
+    }
+}
+
+/// Counts wrong guesses by address. Unlike a rate limit it costs the right guess nothing, and once the limit is reached the
+/// right guess is not heard either.
+#[derive(Debug)]
+pub struct Guesses {
+    limit: u32,
+    wrong: Mutex<HashMap<IpAddr, (u32, Millis)>>,
+}
+
+/// How long wrong guesses count.
+const REMEMBERED: Millis = MINUTE;
+/// Addresses remembered; when there are more, those whose time is over are forgotten, and then all.
+const ADDRESSES: usize = 10_000;
+
+impl Guesses {
+    fn allowing(limit: u32) -> Self {
+        Self {
+            limit,
+            wrong: Mutex::default(),
+        }
+    }
+
+    /// Whether this address may guess once more.
+    pub fn allows(&self, from: IpAddr, now: Millis) -> bool {
+        match self.lock().get(&from) {
+            Some((wrong, since)) => now - since > REMEMBERED || *wrong < self.limit,
+            None => true,
+        }
+    }
+
+    /// It guessed wrong.
+    pub fn note_wrong(&self, from: IpAddr, now: Millis) {
+        let mut table = self.lock();
+        if table.len() >= ADDRESSES {
+            table.retain(|_, (_, since)| now - *since <= REMEMBERED);
+            if table.len() >= ADDRESSES {
+                table.clear();
+            }
+        }
+        let entry = table.entry(from).or_insert((0, now));
+        if now - entry.1 > REMEMBERED {
+            *entry = (0, now);
+        }
+        entry.0 = entry.0.saturating_add(1);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<IpAddr, (u32, Millis)>> {
+        // Entries are independent of each other, so a panic elsewhere leaves the table usable.
+        self.wrong.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -86,5 +161,23 @@ mod tests {
         let tries = (0..100).filter(|_| limits.allows_sign_in(here)).count();
         assert_eq!(tries, 20);
         assert!(limits.allows_sign_in(there));
+    }
+
+    #[test]
+    fn wrong_guesses_silence_an_address_for_a_minute_and_no_other() {
+        let guesses = Guesses::allowing(3);
+        let [here, there] = [IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 2])];
+        for _ in 0..3 {
+            assert!(guesses.allows(here, 0));
+            guesses.note_wrong(here, 0);
+        }
+        assert!(!guesses.allows(here, MINUTE));
+        assert!(guesses.allows(there, 0));
+        assert!(guesses.allows(here, MINUTE + 1));
+        for n in 0..2 * ADDRESSES {
+            let [_, a, b, c] = u32::try_from(n).unwrap().to_be_bytes();
+            guesses.note_wrong([11, a, b, c].into(), 0);
+        }
+        assert!(guesses.lock().len() <= ADDRESSES);
     }
 }

@@ -44,6 +44,14 @@ fn describe() {
         "tacit_responses_total",
         "HTTP responses, by route and status class"
     );
+    metrics::describe_counter!(
+        "tacit_scim_tokens_refused_total",
+        "SCIM requests without a good token"
+    );
+    metrics::describe_gauge!(
+        "tacit_scim_token_seconds_left",
+        "Until the last good SCIM token of a connection expires; 0 = there is none any more"
+    );
     metrics::describe_histogram!(
         "tacit_challenge_seconds",
         "From the request to the decision"

@@ -12,6 +12,8 @@ use std::path::PathBuf;
 pub enum Area {
     /// SAML Responses per second through HTTP and SQLite, beside bare RSA-2048 signatures.
     Responses,
+    /// People provisioned over SCIM into SQLite, beside a bare insert; and a whole org.
+    Scim,
     /// Responses built and signed without HTTP and database, beside bare signatures.
     Standards,
     /// A signed answer over stdio with each key store, beside an echo and a bare signature.
@@ -40,6 +42,7 @@ impl Area {
             Self::Responses => {
                 cargo_run(&["-p", "identity-provider", "--bin", "tacit", "--", "bench"])
             }
+            Self::Scim => cargo_run(&["-p", "identity-provider", "--example", "scim_rate"]),
             Self::Standards => cargo_run(&["-p", "standards", "--example", "response_rate"]),
             Self::Engine => cargo_run(&["-p", "biometrics", "--example", "engine_speed"]),
             Self::Host => round_trip(),

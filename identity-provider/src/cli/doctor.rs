@@ -209,7 +209,7 @@ async fn examine(app: &App, findings: &mut Findings) -> anyhow::Result<()> {
     let tokens = app.store.list_tokens().await?;
     let good = tokens
         .iter()
-        .filter(|t| t.revoked_at == 0 && (t.expires_at == 0 || t.expires_at > now))
+        .filter(|t| t.purpose == "enrolment" && t.is_good(now))
         .count();
     let finding = match good {
         0 => failed(
@@ -219,6 +219,9 @@ async fn examine(app: &App, findings: &mut Findings) -> anyhow::Result<()> {
         n => Ok(format!("{n} good")),
     };
     findings.note("enrolment tokens", finding);
+    for (step, finding) in super::scim::examine(app).await? {
+        findings.note(&step, finding);
+    }
     mail::examine(app, findings).await
 }
 

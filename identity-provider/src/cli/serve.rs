@@ -185,6 +185,9 @@ async fn sweep(app: App) {
         every.tick().await;
         app.limits.shrink();
         metrics::handle().run_upkeep();
+        if let Err(error) = http::scim::report_tokens(&app).await {
+            tracing::warn!(%error, "SCIM tokens could not be looked at");
+        }
         match app.store.sweep(Clock::System.now_ms()).await {
             Ok(gone) => tracing::debug!(gone, "swept"),
             Err(error) => tracing::warn!(%error, "sweeping failed"),

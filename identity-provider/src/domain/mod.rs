@@ -40,6 +40,18 @@
 //! - Uses a one-time code that a look-alike page collected after the engine said *impostor*: not offered, not accepted.
 //! - Lets a late silent answer overtake a begun factor: begun means that answers no longer count.
 //!
+//! **SCIM** (`http::scim`, `store::scim`). Whoever finds the address, whoever finds a token, a client with habits.
+//! - Guesses tokens: 32 random bytes, and an address that guessed wrong too often is not heard for a while.
+//! - Uses a token of one connection at another, an old one, a revoked one, one for devices: all the same answer.
+//! - Reads or changes people and groups of another connection: they do not exist for it; taken names do.
+//! - Chooses ids, memberships or times by saying them: what only we say is passed over, and `externalId` is never an id.
+//! - Asks filters what is never told (`password sw "a"`), or for text that is SQL: refused, bound.
+//! - Makes a name that differs from another in case only, at once in two processes: one unique index.
+//! - Exhausts us with brackets, depth, operations, members, pages: bounds on all of them.
+//! - Gets a departed person's name and with it their passkeys and devices: another `externalId` on a deactivated person
+//!   is another person.
+//! - Loses memberships by changing a group at the same time as others: rows, and one lock per group.
+//!
 //! **Policy** (`domain::policy`). A mistaken administrator: `allow` without its conditions is refused when it is loaded, and
 //! checked once more when it is used.
 //!
@@ -57,5 +69,6 @@ pub mod notice;
 pub mod oidc;
 pub mod policy;
 pub mod request;
+pub mod scim;
 pub mod signing;
 pub mod user;

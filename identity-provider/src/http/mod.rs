@@ -8,6 +8,7 @@ pub mod health;
 pub mod oidc;
 pub mod package;
 pub mod saml;
+pub mod scim;
 mod shell;
 
 pub use shell::{
@@ -39,6 +40,7 @@ pub fn router(app: App) -> Router {
         .merge(package::routes())
         .merge(saml::routes())
         .merge(oidc::routes())
+        .merge(scim::routes(&app))
         .merge(challenge::routes())
         .merge(agent::routes())
         .merge(fallback::routes())

@@ -195,9 +195,12 @@ pub async fn guard(State(app): State<App>, request: Request, next: Next) -> Resp
         .map_or("unmatched", MatchedPath::as_str)
         .to_owned();
     let span = tracing::info_span!("request", id, method = %request.method(), route);
-    let mut response = match app
-        .limits
-        .allows_request(client_of(&app, peer, request.headers()))
+    // Provisioning has a limit of its own, and errors of its own.
+    let is_provisioning = request.uri().path().starts_with("/scim/");
+    let mut response = match is_provisioning
+        || app
+            .limits
+            .allows_request(client_of(&app, peer, request.headers()))
     {
         true => next.run(request).instrument(span.clone()).await,
         false => too_many(),

@@ -346,12 +346,15 @@ impl Store {
         user_names(logins)
     }
 
-    /// Logins whose data on this device has to go: no binding to it stands, or the person is disabled.
+    /// Logins whose data on this device has to go: no binding to it stands, or the person is disabled, or gone.
     pub async fn logins_to_wipe(&self, device: &DeviceId) -> Result<Vec<UserName>> {
         let logins: Vec<String> = sqlx::query_scalar(
             "SELECT u.login FROM norms n JOIN users u ON u.id = n.user_id WHERE n.device_id = $1 \
              AND (u.status <> 'active' OR NOT EXISTS (SELECT b.id FROM bindings b \
-             WHERE b.device_id = n.device_id AND b.user_id = n.user_id AND b.revoked_at = 0)) ORDER BY u.login",
+             WHERE b.device_id = n.device_id AND b.user_id = n.user_id AND b.revoked_at = 0)) \
+             UNION SELECT d.login FROM departures d WHERE d.device_id = $1 \
+             AND NOT EXISTS (SELECT b.id FROM bindings b JOIN users u ON u.id = b.user_id \
+             WHERE b.device_id = d.device_id AND b.revoked_at = 0 AND u.login = d.login) ORDER BY 1",
         )
         .bind(device.as_str())
         .fetch_all(&self.pool)

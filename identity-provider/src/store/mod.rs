@@ -19,6 +19,7 @@ pub mod prompt;
 mod recent;
 pub mod replay;
 pub mod rollout;
+pub mod scim;
 pub mod token;
 pub mod user;
 mod writer;

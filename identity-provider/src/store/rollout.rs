@@ -62,7 +62,7 @@ impl Store {
     pub async fn open_rollout_for(&self, user: &UserId, now: Millis) -> Result<Option<RolloutRow>> {
         let row = sqlx::query_as(
             "SELECT r.id, r.group_name, r.opened_at, r.closes_at FROM rollouts r \
-             JOIN user_groups g ON g.name = r.group_name \
+             JOIN groups_of_people g ON g.name = r.group_name \
              WHERE g.user_id = $1 AND r.opened_at <= $2 AND r.closes_at > $2 ORDER BY r.opened_at LIMIT 1",
         )
         .bind(user.as_str())

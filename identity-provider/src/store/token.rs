@@ -9,14 +9,26 @@ use sqlx::FromRow;
 pub struct TokenRow {
     /// Its name in the records.
     pub id: String,
-    /// `enrolment`.
+    /// `enrolment` or `scim`.
     pub purpose: String,
+    /// The connection it is good for; empty where that does not matter.
+    #[sqlx(rename = "connection_id")]
+    pub connection: String,
     /// Made.
     pub created_at: Millis,
     /// 0 = never.
     pub expires_at: Millis,
     /// 0 = not revoked.
     pub revoked_at: Millis,
+    /// Last used, to the hour; 0 = never, or not noted for this purpose.
+    pub last_used_at: Millis,
+}
+
+impl TokenRow {
+    /// Whether it is good at `now`.
+    pub const fn is_good(&self, now: Millis) -> bool {
+        self.revoked_at == 0 && (self.expires_at == 0 || self.expires_at > now)
+    }
 }
 
 impl Store {
@@ -44,7 +56,7 @@ impl Store {
         now: Millis,
     ) -> Result<Option<TokenRow>> {
         let row = sqlx::query_as(
-            "SELECT id, purpose, created_at, expires_at, revoked_at FROM tokens WHERE hash = $1 AND purpose = $2 \
+            "SELECT id, purpose, connection_id, created_at, expires_at, revoked_at, last_used_at FROM tokens WHERE hash = $1 AND purpose = $2 \
              AND revoked_at = 0 AND (expires_at = 0 OR expires_at > $3)",
         )
         .bind(hash)
@@ -57,7 +69,7 @@ impl Store {
 
     /// All tokens, newest first.
     pub async fn list_tokens(&self) -> Result<Vec<TokenRow>> {
-        let rows = sqlx::query_as("SELECT id, purpose, created_at, expires_at, revoked_at FROM tokens ORDER BY created_at DESC, id")
+        let rows = sqlx::query_as("SELECT id, purpose, connection_id, created_at, expires_at, revoked_at, last_used_at FROM tokens ORDER BY created_at DESC, id")
             .fetch_all(&self.pool)
             .await?;
         Ok(rows)

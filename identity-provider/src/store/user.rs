@@ -36,8 +36,8 @@ impl Store {
     pub async fn insert_user(&self, user: &User, groups: &[String]) -> Result<()> {
         let mut write = self.write().await?;
         sqlx::query(
-            "INSERT INTO users (id, login, login_folded, status, additions_held_until, created_at) \
-             VALUES ($1, $2, $3, $4, $5, $6)",
+            "INSERT INTO users (id, login, login_folded, status, additions_held_until, created_at, updated_at) \
+             VALUES ($1, $2, $3, $4, $5, $6, $6)",
         )
         .bind(user.id.as_str())
         .bind(user.login.as_str())
@@ -94,13 +94,14 @@ impl Store {
         Ok(users)
     }
 
-    /// Groups of a person, by name.
+    /// Groups of a person, named here or pushed by Okta, by name.
     pub async fn groups_of(&self, id: &UserId) -> Result<Vec<String>> {
-        let groups =
-            sqlx::query_scalar("SELECT name FROM user_groups WHERE user_id = $1 ORDER BY name")
-                .bind(id.as_str())
-                .fetch_all(&self.pool)
-                .await?;
+        let groups = sqlx::query_scalar(
+            "SELECT name FROM groups_of_people WHERE user_id = $1 ORDER BY name",
+        )
+        .bind(id.as_str())
+        .fetch_all(&self.pool)
+        .await?;
         Ok(groups)
     }
 

@@ -24,5 +24,8 @@ mod operations;
 mod policy;
 mod program;
 mod requests;
+mod scim;
+mod scim_attacks;
+mod scim_departure;
 mod store;
 mod support;

@@ -326,6 +326,90 @@ fn doctor_says_whether_notices_reach_anybody() {
 }
 
 #[test]
+fn scim_tokens_are_made_shown_once_and_warned_about() {
+    let folder = Folder::initialised();
+    folder.good(&["connection", "add", "acme", "--role", "factor"]);
+    let create = |days: &'static str| {
+        [
+            "token",
+            "create",
+            "--purpose",
+            "scim",
+            "--connection",
+            "acme",
+            "--days",
+            days,
+        ]
+    };
+    folder.bad(&["token", "create", "--purpose", "scim"]);
+    folder.bad(&[
+        "token",
+        "create",
+        "--purpose",
+        "scim",
+        "--connection",
+        "nothing",
+    ]);
+    assert!(folder.bad(&create("0")).contains("1 to 365"));
+    let token = folder.good(&create("5"));
+    assert_eq!(token.trim().len(), 43);
+    let database = std::fs::read(folder.path("data/tacit.db")).unwrap();
+    let wal = std::fs::read(folder.path("data/tacit.db-wal")).unwrap_or_default();
+    for file in [database, wal] {
+        let token = token.trim().as_bytes();
+        assert!(
+            !file.windows(token.len()).any(|part| part == token),
+            "only its hash is kept"
+        );
+    }
+    let finding = || {
+        let output = text(&folder.tacit(&["doctor", "--json"]).stdout);
+        let lines = output
+            .lines()
+            .map(|l| serde_json::from_str::<Value>(l).unwrap());
+        let mut found = lines.filter(|l| l["step"] == "connection acme: SCIM token");
+        found.next().unwrap()
+    };
+    assert_eq!(
+        finding()["good"],
+        false,
+        "five days are too short a warning to wait for"
+    );
+    folder.good(&create("90"));
+    assert_eq!(finding()["good"], true);
+    assert!(
+        folder
+            .bad(&create("90"))
+            .contains("two tokens of acme are good already")
+    );
+    let show: Value =
+        serde_json::from_str(&folder.good(&["scim", "show", "--connection", "acme", "--json"]))
+            .unwrap();
+    assert_eq!(
+        show["base_url"],
+        "https://login.tacit-idp.test/scim/acme/v2"
+    );
+    assert_eq!(show["tokens"].as_array().unwrap().len(), 2);
+    assert!(!show.to_string().contains(token.trim()));
+
+    let expected = |text: &str| std::fs::write(folder.path("expected.json"), text).unwrap();
+    let drift = [
+        "scim",
+        "drift",
+        "--connection",
+        "acme",
+        "--expected",
+        "expected.json",
+    ];
+    expected(r#"{"users":[],"groups":[]}"#);
+    assert!(folder.good(&drift).contains("nothing differs"));
+    expected(r#"[{"id":"00u1","status":"ACTIVE","credentials":{"userName":"ann@acme.test"}}]"#);
+    let output = folder.tacit(&drift);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stdout).contains("user missing here: ann@acme.test"));
+}
+
+#[test]
 fn the_server_speaks_tls_and_stops_when_asked_to() {
     let folder = Folder::initialised();
     let port = std::net::TcpListener::bind("127.0.0.1:0")

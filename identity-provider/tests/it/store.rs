@@ -215,7 +215,7 @@ on_both_databases! {
     async fn tokens_expire_and_can_be_revoked(database: Database) {
         let server = Server::new(database).await;
         let store = &server.app.store;
-        let row = TokenRow { id: "t".into(), purpose: "enrolment".into(), created_at: START, expires_at: START + 10, revoked_at: 0 };
+        let row = TokenRow { id: "t".into(), purpose: "enrolment".into(), connection: String::new(), created_at: START, expires_at: START + 10, revoked_at: 0, last_used_at: 0 };
         store.insert_token(&row, "hash").await.unwrap();
         assert_eq!(store.find_token("enrolment", "hash", START).await.unwrap(), Some(row));
         assert_eq!(store.find_token("scim", "hash", START).await.unwrap(), None);

@@ -4,6 +4,7 @@
 //! them is missing. `cargo xtask test conformance` does both.
 
 pub mod okta;
+pub mod scim;
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;

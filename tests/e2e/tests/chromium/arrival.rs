@@ -48,7 +48,7 @@ async fn open_tab(world: &mut World) -> Result<()> {
 
     visit.browser.client.switch_to_window(notes).await?;
     visit.browser.click("#notes").await?;
-    emil.type_here(&visit.browser).await?;
+    emil.has_typed_here(&visit.browser).await?;
     visit.browser.client.switch_to_window(other).await?;
     let record = visit.sign_in(world, EMIL).await?;
     ensure!(record.is_silent(), "not silent: {}", record.describe());

@@ -24,11 +24,16 @@ pub enum Command {
         json: bool,
     },
     /// Takes a device back for good; it wipes itself at its next contact.
-    Revoke { id: String },
+    Revoke {
+        /// Thumbprint of the device key, as `tacit device list` shows it.
+        // One thumbprint in 64 begins with a hyphen.
+        #[arg(allow_hyphen_values = true)]
+        id: String,
+    },
     /// Says beforehand whose a device will be.
     Preregister {
         /// Thumbprint of the device key, from `tacit-host status`.
-        #[arg(long)]
+        #[arg(long, allow_hyphen_values = true)]
         device: String,
         /// Login of the person.
         #[arg(long)]
@@ -191,4 +196,26 @@ async fn issue(app: &App, matching: &str, purpose: Purpose, as_json: bool) -> an
     );
     println!("{text}");
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(subcommand)]
+        command: Command,
+    }
+
+    #[test]
+    fn a_thumbprint_may_begin_with_a_hyphen() {
+        const DEVICE: &str = "-VmsX-hzh6tLUcCZXTtQdEdjzRL75MXPSHjhbVorkMY";
+        let line = |words: &[&str]| Line::try_parse_from([&["device"], words].concat());
+        let revoked = line(&["revoke", DEVICE]).unwrap().command;
+        assert!(matches!(revoked, Command::Revoke { id } if id == DEVICE));
+        let said = line(&["preregister", "--device", DEVICE, "--user", "ann"]).unwrap();
+        assert!(matches!(said.command, Command::Preregister { device, .. } if device == DEVICE));
+    }
 }

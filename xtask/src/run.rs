@@ -20,6 +20,14 @@ pub fn target() -> PathBuf {
     }
 }
 
+/// Bytes free on the disk that cargo builds on, where `df` tells.
+pub fn free_space() -> Option<u64> {
+    let output = command("df").args(["-Pk", "."]).output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    let kilobytes: u64 = text.lines().nth(1)?.split_whitespace().nth(3)?.parse().ok()?;
+    Some(kilobytes * 1024)
+}
+
 /// Flags for rustc that take this machine's paths out of what it makes: they stand in messages of panics.
 pub fn remapped_paths() -> Vec<String> {
     let home = std::env::var_os("CARGO_HOME").map_or_else(

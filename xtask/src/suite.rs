@@ -69,6 +69,7 @@ pub fn run(areas: &[Area]) -> Result<()> {
     let areas = if areas.is_empty() { &ALL[..] } else { areas };
     let started = Instant::now();
     setup::run()?;
+    report_free_space();
     let programs = build(areas)?;
 
     let mut total = Count::default();
@@ -103,11 +104,19 @@ pub fn run(areas: &[Area]) -> Result<()> {
         );
     }
     println!("{:<12} {:>12}", "in all", step::duration(started.elapsed()));
+    report_free_space();
     println!("{} passed, {} failed", total.passed, total.failed);
     if total.failed > 0 {
         std::process::exit(1);
     }
     Ok(())
+}
+
+/// A full disk fails tests in odd places, one after the other: then this line explains it.
+fn report_free_space() {
+    if let Some(free) = run::free_space() {
+        eprintln!("  {:.1} GB free at {}", free as f64 / 1e9, run::target().display());
+    }
 }
 
 /// Builds programs and the product's extension.

@@ -16,6 +16,7 @@ use tokio::sync::OnceCell;
 pub struct Database {
     pub url: String,
     _folder: Option<TempDir>,
+    _lent: Option<Lent>,
 }
 
 impl Database {
@@ -28,6 +29,7 @@ impl Database {
         Self {
             url,
             _folder: Some(folder),
+            _lent: None,
         }
     }
 
@@ -51,6 +53,40 @@ impl Database {
         Self {
             url: format!("{server}/{name}"),
             _folder: None,
+            _lent: Some(Lent { server, name }),
+        }
+    }
+}
+
+/// A database of the cluster, dropped with its test: two hundred of them are more than a gigabyte.
+struct Lent {
+    server: &'static str,
+    name: String,
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        let (server, name) = (self.server, std::mem::take(&mut self.name));
+        // The test's own runtime is on its way out, and may not be blocked.
+        let dropped = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .map_err(|e| e.to_string())?;
+            runtime.block_on(async {
+                let pool = AnyPool::connect(&format!("{server}/postgres"))
+                    .await
+                    .map_err(|e| e.to_string())?;
+                sqlx::query(AssertSqlSafe(format!("DROP DATABASE {name} WITH (FORCE)")))
+                    .execute(&pool)
+                    .await
+                    .map_err(|e| e.to_string())?;
+                pool.close().await;
+                Ok::<(), String>(())
+            })
+        });
+        if let Ok(Err(problem)) = dropped.join() {
+            eprintln!("a test's database is left behind: {problem}");
         }
     }
 }
@@ -105,7 +141,7 @@ impl Cluster {
         );
         let options = format!(
             "-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={} -c fsync=off -c synchronous_commit=off \
-             -c max_connections=400",
+             -c max_connections=400 -c wal_level=minimal -c max_wal_senders=0 -c max_wal_size=64MB -c min_wal_size=32MB",
             folder.display()
         );
         run(

@@ -16,6 +16,8 @@ pub enum Area {
     Scim,
     /// Responses built and signed without HTTP and database, beside bare signatures.
     Standards,
+    /// The worst that a tampered SAML message costs, beside a good one.
+    Tampered,
     /// A signed answer over stdio with each key store, beside an echo and a bare signature.
     Host,
     /// The engine's cost per event and per assessment.
@@ -44,6 +46,7 @@ impl Area {
             }
             Self::Scim => cargo_run(&["-p", "identity-provider", "--example", "scim_rate"]),
             Self::Standards => cargo_run(&["-p", "standards", "--example", "response_rate"]),
+            Self::Tampered => cargo_run(&["-p", "standards", "--example", "tampered_time"]),
             Self::Engine => cargo_run(&["-p", "biometrics", "--example", "engine_speed"]),
             Self::Host => round_trip(),
             Self::Challenge => challenge(),

@@ -8,6 +8,7 @@ mod instant;
 pub mod metadata;
 pub mod response;
 pub mod signature;
+pub mod work;
 mod write;
 pub mod xml;
 

@@ -17,6 +17,7 @@ use super::{
     binding::{Parameters, QuerySignature},
     metadata::ServiceProvider,
     signature::{self, SignatureError},
+    work::{Budget, Exhausted},
     xml::{self, Comments, XmlError},
 };
 
@@ -31,6 +32,7 @@ pub const VALUE_BYTES: usize = 256;
 #[derive(Clone)]
 pub struct UnverifiedAuthnRequest {
     xml: String,
+    elements: usize,
     relay_state: Option<String>,
     binding: Binding,
 }
@@ -301,24 +303,53 @@ pub enum AuthnRequestError {
     /// An empty name, or one with control characters.
     #[error("the NameID is empty or has control characters")]
     NameIdMalformed,
+    /// Over the budget of one message.
+    #[error("reading the request costs more than any request may")]
+    TooMuchWork,
+}
+
+impl From<Exhausted> for AuthnRequestError {
+    fn from(_: Exhausted) -> Self {
+        Self::TooMuchWork
+    }
 }
 
 impl UnverifiedAuthnRequest {
     /// From the raw octets of a query string, as the Redirect binding sends it. Other parameters are left alone.
     pub fn from_redirect_query(query: &[u8]) -> Result<Self, AuthnRequestError> {
-        let parameters = Parameters::parse(query)?;
+        Self::from_redirect_query_within(query, &mut Budget::default())
+    }
+
+    /// From the raw octets of an `application/x-www-form-urlencoded` body, as the POST binding sends it.
+    pub fn from_post_body(body: &[u8]) -> Result<Self, AuthnRequestError> {
+        Self::from_post_body_within(body, &mut Budget::default())
+    }
+
+    /// As [`Self::from_redirect_query`], and counts what it costs.
+    pub fn from_redirect_query_within(
+        query: &[u8],
+        budget: &mut Budget,
+    ) -> Result<Self, AuthnRequestError> {
+        let parameters = Parameters::parse(query, budget)?;
+        let (xml, elements) = checked(&parameters.redirected_xml()?, budget)?;
         Ok(Self {
-            xml: checked(&parameters.redirected_xml()?)?,
+            xml,
+            elements,
             relay_state: parameters.relay_state()?,
             binding: Binding::Redirect(parameters.signature()?),
         })
     }
 
-    /// From the raw octets of an `application/x-www-form-urlencoded` body, as the POST binding sends it.
-    pub fn from_post_body(body: &[u8]) -> Result<Self, AuthnRequestError> {
-        let parameters = Parameters::parse(body)?;
+    /// As [`Self::from_post_body`], and counts what it costs.
+    pub fn from_post_body_within(
+        body: &[u8],
+        budget: &mut Budget,
+    ) -> Result<Self, AuthnRequestError> {
+        let parameters = Parameters::parse(body, budget)?;
+        let (xml, elements) = checked(&parameters.posted_xml()?, budget)?;
         Ok(Self {
-            xml: checked(&parameters.posted_xml()?)?,
+            xml,
+            elements,
             relay_state: parameters.relay_state()?,
             binding: Binding::Post,
         })
@@ -330,6 +361,18 @@ impl UnverifiedAuthnRequest {
         sp: &ServiceProvider,
         context: &VerifyContext<'_>,
     ) -> Result<AuthnRequest, AuthnRequestError> {
+        self.verify_within(sp, context, &mut Budget::default())
+    }
+
+    /// As [`Self::verify`], and counts what it costs.
+    pub fn verify_within(
+        self,
+        sp: &ServiceProvider,
+        context: &VerifyContext<'_>,
+        budget: &mut Budget,
+    ) -> Result<AuthnRequest, AuthnRequestError> {
+        budget.bytes(self.xml.len())?;
+        budget.elements(self.elements)?;
         let document = xml::parse(&self.xml)?;
         let id = read::identify(&document)?;
         let signed_text = match &self.binding {
@@ -339,7 +382,7 @@ impl UnverifiedAuthnRequest {
                 }
                 signature
                     .as_ref()
-                    .map(|s| verify_query(s, sp))
+                    .map(|s| verify_query(s, sp, budget))
                     .transpose()?
                     .map(|()| self.xml.clone())
             }
@@ -349,6 +392,7 @@ impl UnverifiedAuthnRequest {
                     &document,
                     id,
                     sp.signing_certificates(),
+                    budget,
                 )?),
             },
         };
@@ -358,6 +402,8 @@ impl UnverifiedAuthnRequest {
         // What is read is the very text that was hashed, where something was.
         let was_signed = signed_text.is_some();
         let text = signed_text.as_deref().unwrap_or(&self.xml);
+        budget.bytes(text.len())?;
+        budget.elements(self.elements)?;
         let request = read::read(&xml::parse(text)?, sp, context)?;
         Ok(AuthnRequest {
             relay_state: self.relay_state,
@@ -367,20 +413,22 @@ impl UnverifiedAuthnRequest {
     }
 }
 
-fn checked(xml: &[u8]) -> Result<String, AuthnRequestError> {
-    Ok(xml::check(xml, Comments::Refused)?.to_owned())
+/// The text and the number of its elements.
+fn checked(xml: &[u8], budget: &mut Budget) -> Result<(String, usize), AuthnRequestError> {
+    // A document over its own bound is refused as such, unread.
+    budget.bytes(xml.len().min(xml::DOCUMENT_BYTES))?;
+    let (text, elements) = xml::check(xml, Comments::Refused)?;
+    Ok((text.to_owned(), elements))
 }
 
-fn verify_query(signature: &QuerySignature, sp: &ServiceProvider) -> Result<(), SignatureError> {
+fn verify_query(
+    signature: &QuerySignature,
+    sp: &ServiceProvider,
+    budget: &mut Budget,
+) -> Result<(), AuthnRequestError> {
     if signature.algorithm != RSA_SHA256 {
-        return Err(SignatureError::Algorithm);
+        return Err(SignatureError::Algorithm.into());
     }
-    if sp.signing_certificates().is_empty() {
-        return Err(SignatureError::NoCertificate);
-    }
-    sp.signing_certificates()
-        .iter()
-        .any(|c| c.verifies_rsa_sha256(&signature.signed, &signature.value))
-        .then_some(())
-        .ok_or(SignatureError::Value)
+    let certificates = sp.signing_certificates();
+    signature::verify_value(certificates, &signature.signed, &signature.value, budget)
 }

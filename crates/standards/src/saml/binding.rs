@@ -1,7 +1,7 @@
 //! Parameters of the HTTP-Redirect and HTTP-POST bindings, from raw octets: the Redirect signature is over the octets as
 //! they were sent, so nobody may decode and encode them in between.
 
-use super::{authn_request::AuthnRequestError, xml::DOCUMENT_BYTES};
+use super::{authn_request::AuthnRequestError, work::Budget, xml::DOCUMENT_BYTES};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use miniz_oxide::inflate::{TINFLStatus, decompress_to_vec_with_limit};
 
@@ -35,10 +35,11 @@ pub(super) struct QuerySignature {
 }
 
 impl<'a> Parameters<'a> {
-    pub(super) fn parse(octets: &'a [u8]) -> Result<Self, AuthnRequestError> {
+    pub(super) fn parse(octets: &'a [u8], budget: &mut Budget) -> Result<Self, AuthnRequestError> {
         if octets.len() > PARAMETERS_BYTES {
             return Err(AuthnRequestError::ParametersTooLong);
         }
+        budget.bytes(octets.len())?;
         let mut raw = [None; NAMES.len()];
         for pair in octets.split(|&c| c == b'&') {
             let at = pair.iter().position(|&c| c == b'=').unwrap_or(pair.len());

@@ -75,7 +75,7 @@ impl ServiceProvider {
     /// Parses one EntityDescriptor with one SPSSODescriptor. The file is trusted because of who hands it in; it is parsed
     /// with the same bounds as anything else.
     pub fn parse(bytes: &[u8]) -> Result<Self, MetadataError> {
-        let document_text = xml::check(bytes, Comments::Skipped)?;
+        let (document_text, _) = xml::check(bytes, Comments::Skipped)?;
         let document = xml::parse(document_text)?;
         let entity = document.root_element();
         if !entity.has_tag_name((NS_METADATA, "EntityDescriptor")) {

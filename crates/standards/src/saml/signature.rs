@@ -5,8 +5,9 @@
 //! is nothing that could be read and was not signed: signature wrapping has no place to happen.
 
 use super::{
-    ENVELOPED, EXCLUSIVE_C14N, NS_ASSERTION, NS_SIGNATURE, RSA_SHA256, SHA256, c14n::canonical,
-    certificate::Certificate, xml::text_of,
+    ENVELOPED, EXCLUSIVE_C14N, NS_ASSERTION, NS_SIGNATURE, RSA_SHA256, SHA256,
+    authn_request::AuthnRequestError, c14n::canonical, certificate::Certificate, work::Budget,
+    xml::text_of,
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use ring::digest::digest;
@@ -77,34 +78,54 @@ pub(super) fn verify_enveloped(
     document: &Document<'_>,
     id: &str,
     certificates: &[Certificate],
-) -> Result<String, SignatureError> {
+    budget: &mut Budget,
+) -> Result<String, AuthnRequestError> {
     let root = document.root_element();
     let signature = find(document)?.ok_or(SignatureError::Missing)?;
     let behind_issuer = signature.prev_sibling_element().is_some_and(|issuer| {
         issuer.has_tag_name((NS_ASSERTION, "Issuer")) && issuer.prev_sibling_element().is_none()
     });
     if signature.parent() != Some(root) || !behind_issuer {
-        return Err(SignatureError::Misplaced);
+        return Err(SignatureError::Misplaced.into());
     }
     let [signed_info, value] = structure(signature)?;
     let reference = Reference::of(signed_info, id)?;
+    budget.reference()?;
     if certificates.is_empty() {
-        return Err(SignatureError::NoCertificate);
+        return Err(SignatureError::NoCertificate.into());
     }
     // The cheap test first: a changed document costs a hash and no RSA operation.
     let signed =
         canonical(root, Some(signature), &reference.inclusive).ok_or(SignatureError::TooLong)?;
+    budget.bytes(signed.len())?;
+    budget.digest()?;
     if digest(&ring::digest::SHA256, signed.as_bytes()).as_ref() != reference.digest {
-        return Err(SignatureError::Digest);
+        return Err(SignatureError::Digest.into());
     }
     let message = canonical(signed_info, None, &reference.signed_info_inclusive)
         .ok_or(SignatureError::TooLong)?;
-    let value = decode(value)?;
-    certificates
-        .iter()
-        .any(|c| c.verifies_rsa_sha256(message.as_bytes(), &value))
-        .then_some(signed)
-        .ok_or(SignatureError::Value)
+    budget.bytes(message.len())?;
+    verify_value(certificates, message.as_bytes(), &decode(value)?, budget)?;
+    Ok(signed)
+}
+
+/// Whether one of `certificates` made the signature `value` of `message`.
+pub(super) fn verify_value(
+    certificates: &[Certificate],
+    message: &[u8],
+    value: &[u8],
+    budget: &mut Budget,
+) -> Result<(), AuthnRequestError> {
+    if certificates.is_empty() {
+        return Err(SignatureError::NoCertificate.into());
+    }
+    for certificate in certificates {
+        budget.signature()?;
+        if certificate.verifies_rsa_sha256(message, value) {
+            return Ok(());
+        }
+    }
+    Err(SignatureError::Value.into())
 }
 
 /// The only signature of the document; `None` if there is none.

@@ -64,8 +64,8 @@ pub(super) enum Comments {
     Skipped,
 }
 
-/// Checks everything that can be checked before parsing, and returns the text.
-pub(super) fn check(bytes: &[u8], comments: Comments) -> Result<&str, XmlError> {
+/// Checks everything that can be checked before parsing, and returns the text and how many elements it has.
+pub(super) fn check(bytes: &[u8], comments: Comments) -> Result<(&str, usize), XmlError> {
     if bytes.len() > DOCUMENT_BYTES {
         return Err(XmlError::TooLong);
     }
@@ -102,7 +102,7 @@ pub(super) fn check(bytes: &[u8], comments: Comments) -> Result<&str, XmlError> 
             rest = tag.rest;
         }
     }
-    Ok(text)
+    Ok((text, elements))
 }
 
 /// Parses a text that [`check`] returned.
@@ -206,7 +206,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<(), XmlError> {
-        parse(check(text.as_bytes(), Comments::Refused)?).map(|_| ())
+        parse(check(text.as_bytes(), Comments::Refused)?.0).map(|_| ())
     }
 
     #[test]

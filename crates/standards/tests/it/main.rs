@@ -10,3 +10,5 @@ mod scim_filter;
 mod scim_patch;
 mod scim_resources;
 mod statements;
+mod tampered;
+mod tampering;

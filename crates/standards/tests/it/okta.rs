@@ -31,6 +31,16 @@ pub fn base64_of(pem: &str) -> String {
         .collect()
 }
 
+pub fn base64(bytes: &[u8]) -> String {
+    STANDARD.encode(bytes)
+}
+
+/// What stands between the first `from` and the next `to`.
+pub fn between<'a>(text: &'a str, from: &str, to: &str) -> &'a str {
+    let (_, rest) = text.split_once(from).unwrap();
+    rest.split_once(to).unwrap().0
+}
+
 pub fn certificate(pem: &str) -> Certificate {
     Certificate::from_base64(&base64_of(pem)).unwrap()
 }

@@ -1,5 +1,7 @@
 use super::*;
-use crate::saml::{authn_request::VALUE_BYTES, c14n::canonical, signature::verify_enveloped, xml};
+use crate::saml::{
+    authn_request::VALUE_BYTES, c14n::canonical, signature::verify_enveloped, work::Budget, xml,
+};
 use base64::engine::general_purpose::STANDARD;
 use proptest::prelude::*;
 use ring::{rand::SystemRandom, signature::RsaKeyPair};
@@ -78,8 +80,8 @@ proptest! {
         prop_assert!(name_id.len() <= VALUE_BYTES);
 
         let xml = build(&values, SignedPart::Response);
-        let document = xml::parse(xml::check(xml.as_bytes(), xml::Comments::Refused).unwrap()).unwrap();
-        let hashed = verify_enveloped(&document, "_r1", &[certificate()]).unwrap();
+        let document = xml::parse(xml::check(xml.as_bytes(), xml::Comments::Refused).unwrap().0).unwrap();
+        let hashed = verify_enveloped(&document, "_r1", &[certificate()], &mut Budget::default()).unwrap();
         // Exclusive c14n takes nothing away but the signature and the declaration of `xs`.
         let at = xml.find("<ds:Signature ").unwrap();
         let end = xml.find("</ds:Signature>").unwrap() + "</ds:Signature>".len();
@@ -96,7 +98,7 @@ proptest! {
         let alone = &xml[assertion.range()];
         let alone = alone.replacen("<saml2:Assertion ", "<saml2:Assertion xmlns:xs=\"http://www.w3.org/2001/XMLSchema\" ", 1);
         let document = Document::parse(&alone).unwrap();
-        prop_assert!(verify_enveloped(&document, "_a1", &[certificate()]).is_ok());
+        prop_assert!(verify_enveloped(&document, "_a1", &[certificate()], &mut Budget::default()).is_ok());
         prop_assert_eq!(canonical(assertion, None, &[]).unwrap(), &xml[assertion.range()]);
     }
 }

@@ -23,5 +23,6 @@ pub mod mail;
 pub mod metrics;
 pub mod password;
 pub mod random;
+pub mod server;
 pub mod settings;
 pub mod store;

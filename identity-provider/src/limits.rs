@@ -7,8 +7,10 @@ use std::{
     collections::HashMap,
     net::IpAddr,
     num::NonZeroU32,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// The limiters.
 #[derive(Debug)]
@@ -19,6 +21,8 @@ pub struct Limits {
     factors: DefaultKeyedRateLimiter<IpAddr>,
     provisioning: DefaultKeyedRateLimiter<IpAddr>,
     guesses: Guesses,
+    slots: Arc<Semaphore>,
+    body: Duration,
 }
 
 impl Default for Limits {
@@ -33,6 +37,8 @@ impl Default for Limits {
             // An org pushes all of its people one by one, from one address.
             provisioning: RateLimiter::keyed(per_minute(60_000)),
             guesses: Guesses::allowing(30),
+            slots: Arc::new(Semaphore::new(AT_ONCE)),
+            body: BODY,
         }
     }
 }
@@ -48,7 +54,33 @@ impl Limits {
             factors: all(),
             provisioning: all(),
             guesses: Guesses::allowing(u32::MAX),
+            slots: Arc::new(Semaphore::new(AT_ONCE)),
+            body: BODY,
         }
+    }
+
+    /// The same with another number of requests that are worked on at once.
+    pub fn working_on(self, at_once: usize) -> Self {
+        Self {
+            slots: Arc::new(Semaphore::new(at_once)),
+            ..self
+        }
+    }
+
+    /// The same with another time for bodies.
+    pub fn waiting_for_bodies(self, body: Duration) -> Self {
+        Self { body, ..self }
+    }
+
+    /// How long a body may take, however slowly it drips.
+    pub fn body_time(&self) -> Duration {
+        self.body
+    }
+
+    /// A place among the requests that are worked on; none if there are too many.
+    pub fn admit(&self) -> Option<Slot> {
+        let permit = self.slots.clone().try_acquire_owned().ok()?;
+        Some(Slot(Arc::new(Mutex::new(Some(permit)))))
     }
 
     /// Any request.
@@ -92,6 +124,24 @@ impl Limits {
         ] {
             limiter.retain_recent();
         }
+    }
+}
+
+/// Requests that are worked on at once, over all connections; the rest is told to come back. It is a bound of memory and of
+/// waiting: with a thousand requests a second nobody waits for more than about four seconds.
+const AT_ONCE: usize = 4_096;
+/// A body is a few kilobytes.
+const BODY: Duration = Duration::from_secs(10);
+
+/// A place among the requests that are worked on; given back when the last copy of it goes.
+#[derive(Debug, Clone)]
+pub struct Slot(Arc<Mutex<Option<OwnedSemaphorePermit>>>);
+
+impl Slot {
+    /// Gives the place back early: who only waits for a decision costs nothing.
+    pub fn give_back(&self) {
+        // A panic elsewhere cannot have left half of a permit.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 }
 

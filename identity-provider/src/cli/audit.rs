@@ -1,7 +1,10 @@
 //! `tacit audit`.
 
 use super::open;
-use crate::clock::{HOUR, rfc3339};
+use crate::{
+    clock::{HOUR, rfc3339},
+    store::decision::Decision,
+};
 use clap::Subcommand;
 use std::path::Path;
 
@@ -27,6 +30,15 @@ pub enum Command {
     },
 }
 
+/// A decision, and what follows from its evidence.
+#[derive(serde::Serialize)]
+struct Shown<'a> {
+    #[serde(flatten)]
+    row: &'a Decision,
+    /// How far the device's clock was ahead of ours.
+    clock_off_s: Option<i64>,
+}
+
 impl Command {
     pub async fn run(self, data: &Path) -> anyhow::Result<()> {
         let app = open::app(data).await?;
@@ -40,7 +52,10 @@ impl Command {
                     (at, last) = (end.at, end.id.clone());
                     for row in &rows {
                         if json {
-                            open::print_json(row)?;
+                            open::print_json(&Shown {
+                                row,
+                                clock_off_s: row.clock_off_s(),
+                            })?;
                         } else {
                             println!(
                                 "{}  {}  {}  {}  {}",

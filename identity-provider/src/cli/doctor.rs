@@ -2,7 +2,7 @@
 
 mod mail;
 
-use super::{oidc, serve};
+use super::oidc;
 use crate::{
     app::App,
     clock::{Clock, DAY},
@@ -10,6 +10,7 @@ use crate::{
     http::saml::Signer,
     keys::MasterKey,
     limits::Limits,
+    server,
     settings::{MASTER_KEY_FILE, Settings},
     store::Store,
 };
@@ -228,7 +229,7 @@ async fn examine(app: &App, findings: &mut Findings) -> anyhow::Result<()> {
 fn tls(app: &App) -> Result<String, (String, String)> {
     match &app.settings.tls {
         None => Ok("done by a trusted proxy".into()),
-        Some(files) => match serve::acceptor(files) {
+        Some(files) => match server::acceptor(files) {
             Ok(_) => Ok("certificate and key fit together".into()),
             Err(error) => failed(format!("{error:#}"), "check [tls] in tacit.toml"),
         },

@@ -165,7 +165,8 @@ async fn score(
         okta_offers_choice: connection.okta_offers_choice,
     };
     let judgement = judge(&policy, &question).for_role(connection.role);
-    let amr = silent_amr(claims.protection_class, connection.role);
+    let class = class_of(device, claims);
+    let amr = silent_amr(class, connection.role);
     let scored = Scored {
         device: &device.id,
         state: judgement.state(),
@@ -192,13 +193,14 @@ async fn score(
     } else {
         String::new()
     };
-    decision.protection_class = claims.protection_class.code().into();
+    decision.protection_class = class.code().into();
     decision.verdict = claims.evidence.verdict.code().into();
     decision.llr = claims.evidence.llr;
     decision.evidence = evidence_of(claims);
     decision.rule = judgement.rule.clone().unwrap_or_default();
     decision.policy_version = version;
     decision.facts = serde_json::to_string(&question).unwrap_or_default();
+    report_clock(&decision);
     app.settle(write, decision).await?;
     app.wakeups.wake(&challenge.id);
     Ok(AnswerResponse {
@@ -349,11 +351,17 @@ fn facts_of(
             Verdict::Learning => LearningState::Learning,
             _ => LearningState::Mature,
         }),
-        protection_class: Some(claims.protection_class),
+        protection_class: Some(class_of(device, claims)),
         after_unlock: verdict == Verdict::NoEvidence && unlocked,
         platform: device.posture.platform.clone(),
         ..facts_without_answer(challenge, groups, now)
     }
+}
+
+/// A key is made once and stays where it was made: an answer may say less of its protection than the device's record does,
+/// and never more.
+fn class_of(device: &Device, claims: &Answer) -> ProtectionClass {
+    claims.protection_class.min(device.protection_class)
 }
 
 /// What a silent answer truly is: a key that proved possession, in hardware or not. `mfa` only where Okta did the first
@@ -370,6 +378,22 @@ fn silent_amr(class: ProtectionClass, role: Role) -> Vec<String> {
     amr
 }
 
+/// A device whose clock is off by seconds answers, and its administrator can see it coming before it is minutes.
+fn report_clock(decision: &Decision) {
+    let Some(off) = decision
+        .clock_off_s()
+        .filter(|off| off.abs() > CLOCK_REPORTED_S)
+    else {
+        return;
+    };
+    metrics::counter!("tacit_clocks_off_total").increment(1);
+    tracing::warn!(
+        device = decision.device,
+        off_s = off,
+        "the clock of a device is off"
+    );
+}
+
 /// What policy looked at, so that a decision can be replayed under another policy.
 fn evidence_of(claims: &Answer) -> String {
     serde_json::json!({
@@ -382,5 +406,7 @@ fn evidence_of(claims: &Answer) -> String {
     .to_string()
 }
 
+/// Off by more than this, in seconds, a clock is worth a line in the log.
+const CLOCK_REPORTED_S: i64 = 5;
 /// A second of slack between the device's clock for ages and ours.
 const SLACK: Millis = SECOND;

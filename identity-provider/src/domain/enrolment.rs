@@ -59,12 +59,16 @@ pub async fn register(
     profile_email: &str,
     now: Millis,
 ) -> Result<Result<DeviceResponse, Reason>, StoreError> {
+    let known = app.store.find_device(&registration.iss).await?;
+    // A key that is known stays where it was made, whatever is said of it later.
+    let recorded = known.as_ref().map(|known| known.protection_class);
+    let said = registration.protection_class;
     let device = Device {
         id: registration.iss.clone(),
         key: registration.jwk.clone(),
         bound: false,
         revoked_at: 0,
-        protection_class: registration.protection_class,
+        protection_class: recorded.map_or(said, |recorded| recorded.min(said)),
         os_account: bounded(&registration.os_account),
         profile_email: bounded(profile_email),
         posture: registration.posture.clone(),
@@ -73,7 +77,7 @@ pub async fn register(
         registered_at: now,
         last_seen: now,
     };
-    if let Some(known) = app.store.find_device(&device.id).await?
+    if let Some(known) = known
         && known.is_expired(now)
     {
         app.store.expire_bindings(&device.id, now).await?;
@@ -102,7 +106,7 @@ pub async fn heartbeat(
         }
         let id = device.id.clone();
         let seen = Device {
-            protection_class: beat.protection_class,
+            protection_class: device.protection_class.min(beat.protection_class),
             posture: beat.posture.clone(),
             extension: bounded(&beat.extension),
             host: bounded(&beat.host),

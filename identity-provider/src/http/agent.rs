@@ -120,7 +120,8 @@ fn status(reason: Reason) -> StatusCode {
         Reason::ChallengeExpired => StatusCode::GONE,
         Reason::AlreadyScored | Reason::ChallengeClosed | Reason::Replayed => StatusCode::CONFLICT,
         Reason::RateLimited => StatusCode::TOO_MANY_REQUESTS,
-        Reason::ServerUnreachable => StatusCode::INTERNAL_SERVER_ERROR,
+        // Ours to mend, or too much at once: the same message may be sent again.
+        Reason::ServerUnreachable => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::FORBIDDEN,
     }
 }

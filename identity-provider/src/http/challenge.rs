@@ -20,10 +20,11 @@ use crate::{
         connection::Connection,
         request::{self, Asked, Received, Visitor},
     },
+    limits::Slot,
     store::StoreError,
 };
 use axum::{
-    Json, Router,
+    Extension, Json, Router,
     extract::{Path, State},
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Redirect, Response},
@@ -173,6 +174,7 @@ async fn outcome(
     State(app): State<App>,
     Path(id): Path<String>,
     Arrived(now): Arrived,
+    Extension(slot): Extension<Slot>,
     headers: HeaderMap,
 ) -> Result<Response, Failed> {
     if !is_same_origin(&headers, &app.settings.origin) {
@@ -189,7 +191,10 @@ async fn outcome(
             .into_response());
     }
     let challenge = match challenge.state {
-        ChallengeState::Waiting if !challenge.is_expired(now) => wait(&app, challenge).await?,
+        ChallengeState::Waiting if !challenge.is_expired(now) => {
+            slot.give_back();
+            wait(&app, challenge).await?
+        }
         _ => challenge,
     };
     told(&app, challenge).await

@@ -3,14 +3,17 @@
 use super::fallback::page::NoticeView;
 use crate::{app::App, clock::Millis, domain::challenge::Challenge, random, store::StoreError};
 use axum::{
+    body::{Body, to_bytes},
     extract::{ConnectInfo, FromRequestParts, MatchedPath, Request, State},
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts},
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use standards::saml::authn_request::PARAMETERS_BYTES;
 use std::{
     any::Any,
     convert::Infallible,
+    error::Error,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     time::Instant,
 };
@@ -20,6 +23,10 @@ use wire::id::Origin;
 /// The cookie that identifies the browser. `SameSite=None`, because Okta posts to us from its own site.
 const BROWSER_COOKIE: &str = "__Host-browser";
 const BROWSER_COOKIE_SECONDS: u32 = 400 * 24 * 3600;
+/// Longer than the limit that any endpoint has of its own.
+const BODY: usize = 128 * 1024;
+/// The same where requests come by POST.
+const SAML_BODY: usize = 2 * PARAMETERS_BYTES;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Where a request came from. Behind a declared proxy that is what the proxy says, otherwise the connection itself.
@@ -172,6 +179,9 @@ impl From<StoreError> for Failed {
 impl IntoResponse for Failed {
     fn into_response(self) -> Response {
         tracing::error!(error = %self.0, "request failed");
+        if self.0.is_busy() {
+            return busy();
+        }
         notice(
             StatusCode::INTERNAL_SERVER_ERROR,
             "That did not work",
@@ -202,10 +212,17 @@ pub async fn guard(State(app): State<App>, request: Request, next: Next) -> Resp
             .limits
             .allows_request(client_of(&app, peer, request.headers()))
     {
-        true => next.run(request).instrument(span.clone()).await,
+        true => admit(&app, request, next).instrument(span.clone()).await,
         false => too_many(),
     };
     let status = response.status();
+    if let Some(seconds) = retry_after(status) {
+        let seconds = HeaderValue::from_static(seconds);
+        response
+            .headers_mut()
+            .entry(header::RETRY_AFTER)
+            .or_insert(seconds);
+    }
     span.in_scope(|| {
         tracing::debug!(
             status = status.as_u16(),
@@ -227,17 +244,71 @@ pub async fn guard(State(app): State<App>, request: Request, next: Next) -> Resp
     response
 }
 
+/// Takes the whole body in, within its time, and only then a place among the requests that are worked on: whoever sends
+/// slowly holds none.
+async fn admit(app: &App, request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    let path = parts.uri.path();
+    let body = match (path.starts_with("/scim/"), path.starts_with("/saml/")) {
+        // Whoever may send megabytes shows a token before any of it is read.
+        (true, _) => Ok(Ok(body)),
+        (_, is_saml) => {
+            let most = if is_saml { SAML_BODY } else { BODY };
+            let whole = to_bytes(body, most);
+            let whole = tokio::time::timeout(app.limits.body_time(), whole).await;
+            whole.map(|whole| whole.map(Body::from))
+        }
+    };
+    let body = match body {
+        Ok(Ok(body)) => body,
+        // The limit is the only error that has a source of this name.
+        Ok(Err(error)) => {
+            let is_long = error
+                .source()
+                .is_some_and(|s| s.to_string().contains("length limit"));
+            return match is_long {
+                true => StatusCode::PAYLOAD_TOO_LARGE.into_response(),
+                false => StatusCode::BAD_REQUEST.into_response(),
+            };
+        }
+        Err(_) => return StatusCode::REQUEST_TIMEOUT.into_response(),
+    };
+    let Some(slot) = app.limits.admit() else {
+        metrics::counter!("tacit_requests_shed_total").increment(1);
+        return busy();
+    };
+    let mut request = Request::from_parts(parts, body);
+    request.extensions_mut().insert(slot.clone());
+    let response = next.run(request).await;
+    drop(slot);
+    response
+}
+
+/// How long a client should wait that is told to come back.
+fn retry_after(status: StatusCode) -> Option<&'static str> {
+    match status {
+        StatusCode::TOO_MANY_REQUESTS => Some("60"),
+        StatusCode::SERVICE_UNAVAILABLE => Some("2"),
+        _ => None,
+    }
+}
+
+fn busy() -> Response {
+    notice(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "Too much at once",
+        "The server is busy. Wait a few seconds and try again.",
+        "",
+    )
+}
+
 fn too_many() -> Response {
-    let mut response = notice(
+    notice(
         StatusCode::TOO_MANY_REQUESTS,
         "Too many requests",
         "Wait a little and try again.",
         "",
-    );
-    response
-        .headers_mut()
-        .insert(header::RETRY_AFTER, HeaderValue::from_static("60"));
-    response
+    )
 }
 
 /// No such page.

@@ -80,6 +80,12 @@ impl Decision {
         }
     }
 
+    /// How far the device's clock was ahead of ours, in seconds; none if no device answered.
+    pub fn clock_off_s(&self) -> Option<i64> {
+        let evidence: serde_json::Value = serde_json::from_str(&self.evidence).ok()?;
+        Some(evidence["iat"].as_i64()? - crate::clock::seconds(self.at))
+    }
+
     /// Whether an ordinary factor decided it, which no policy does.
     pub fn is_by_factor(&self) -> bool {
         !self.factor.is_empty() && self.factor != "silent"

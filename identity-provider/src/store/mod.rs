@@ -67,6 +67,13 @@ impl From<sqlx::Error> for StoreError {
     }
 }
 
+impl StoreError {
+    /// No connection to the database was free in time: too much at once, and nothing is broken.
+    pub fn is_busy(&self) -> bool {
+        matches!(self, Self::Database(sqlx::Error::PoolTimedOut))
+    }
+}
+
 /// What a store function returns.
 pub type Result<T> = std::result::Result<T, StoreError>;
 

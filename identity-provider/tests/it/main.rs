@@ -13,6 +13,7 @@ macro_rules! in_one {
 
 mod answers;
 mod attacks;
+mod ceremony;
 mod console;
 mod crash;
 mod durability;
@@ -21,11 +22,13 @@ mod fallback;
 mod notices;
 mod oidc;
 mod operations;
+mod overload;
 mod policy;
 mod program;
 mod requests;
 mod scim;
 mod scim_attacks;
 mod scim_departure;
+mod sockets;
 mod store;
 mod support;

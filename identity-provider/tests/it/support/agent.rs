@@ -27,6 +27,7 @@ use wire::{
 
 /// A P-256 key.
 pub struct Key {
+    pkcs8: Vec<u8>,
     pair: EcdsaKeyPair,
     pub jwk: Jwk,
     pub thumbprint: Thumbprint,
@@ -35,9 +36,20 @@ pub struct Key {
 impl Key {
     pub fn generate() -> Self {
         let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
+        Self::of(pair.to_pkcs8v1().unwrap().as_ref())
+    }
+
+    /// The same key for another agent: two browser profiles share the device's.
+    pub fn again(&self) -> Self {
+        Self::of(&self.pkcs8)
+    }
+
+    fn of(pkcs8: &[u8]) -> Self {
+        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8).unwrap();
         let jwk = Jwk::from_point(pair.public_key().as_ref()).unwrap();
         let thumbprint = jose::thumbprint(&jwk).unwrap();
         Self {
+            pkcs8: pkcs8.into(),
             pair,
             jwk,
             thumbprint,

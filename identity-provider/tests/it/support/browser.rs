@@ -3,14 +3,14 @@ use super::{
     server::{ACS, ORIGIN, SP},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
-use std::cell::RefCell;
+use std::sync::Mutex;
 use tacit::{clock::rfc3339, random};
 use wire::id::{ChallengeId, Digest, Nonce, UserName};
 
 /// A browser with its one cookie.
 #[derive(Default)]
 pub struct Browser {
-    cookie: RefCell<Option<String>>,
+    cookie: Mutex<Option<String>>,
 }
 
 /// What the challenge page says of its challenge.
@@ -38,6 +38,11 @@ impl Browser {
 
     /// Posts an AuthnRequest as Okta's page does.
     pub async fn bring(&self, server: &Server, xml: &str) -> Reply {
+        self.bring_to(server, "acme", xml).await
+    }
+
+    /// The same to any connection.
+    pub async fn bring_to(&self, server: &Server, connection: &str, xml: &str) -> Reply {
         let body = format!(
             "SAMLRequest={}&RelayState=relay%2Fstate",
             encoded(&STANDARD.encode(xml))
@@ -48,7 +53,8 @@ impl Browser {
         ];
         let cookie = self.cookie();
         headers.push(("cookie", &cookie));
-        let reply = server.post("/saml/acme/sso", &headers, body).await;
+        let path = format!("/saml/{connection}/sso");
+        let reply = server.post(&path, &headers, body).await;
         self.keep(&reply);
         reply
     }
@@ -92,7 +98,8 @@ impl Browser {
 
     pub fn cookie(&self) -> String {
         self.cookie
-            .borrow()
+            .lock()
+            .unwrap()
             .as_ref()
             .map_or_else(String::new, |c| format!("__Host-browser={c}"))
     }
@@ -103,7 +110,7 @@ impl Browser {
             .strip_prefix("__Host-browser=")
             .and_then(|rest| rest.split(';').next())
         {
-            *self.cookie.borrow_mut() = Some(value.into());
+            *self.cookie.lock().unwrap() = Some(value.into());
         }
     }
 }

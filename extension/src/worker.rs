@@ -26,6 +26,7 @@ use crate::{
     sites::{self, Sites},
 };
 use biometrics::{Engine, Model};
+use ring::rand::{SecureRandom, SystemRandom};
 use std::{cell::RefCell, collections::HashMap};
 use wasm_bindgen::prelude::*;
 use wire::{
@@ -120,8 +121,12 @@ impl Worker {
 #[wasm_bindgen]
 pub fn start(session: &str, local: &str, model: &[u8]) -> Result<(), JsError> {
     let model = Model::from_bytes(model)?;
+    let mut salt = [0; 8];
+    SystemRandom::new()
+        .fill(&mut salt)
+        .map_err(|_| JsError::new("the browser gives no random numbers"))?;
     let mut worker = Worker {
-        engine: Engine::new(model),
+        engine: Engine::new(model).with_salt(u64::from_le_bytes(salt)),
         sources: Sources::default(),
         tabs: HashMap::new(),
         input_at: None,

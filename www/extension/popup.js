@@ -34,6 +34,12 @@ function element(name, text, className) {
   return made;
 }
 
+/** What came of a sign-in, in a few words. */
+function result(outcome, reasons) {
+  if (outcome === "step_up" && reasons.includes("strong_factor_passed")) return "Ordinary factor passed";
+  return OUTCOMES[outcome ?? "none"] ?? outcome;
+}
+
 function decision({ at: time, outcome, reasons }) {
   const entry = element("li");
   const head = element("div", undefined, "head");
@@ -42,7 +48,7 @@ function decision({ at: time, outcome, reasons }) {
   const stamp = element("time", when.toLocaleString([], today ? { timeStyle: "short" } : { dateStyle: "medium" }));
   stamp.title = when.toLocaleString();
   stamp.dateTime = when.toISOString();
-  head.append(element("span", OUTCOMES[outcome ?? "none"] ?? outcome, outcome ?? "none"), stamp);
+  head.append(element("span", result(outcome, reasons), outcome ?? "none"), stamp);
   entry.append(head, ...reasons.map((code) => element("div", words(code) ?? code)));
   return entry;
 }
@@ -84,14 +90,15 @@ function tell(text, failed = false) {
   at("outcome").className = failed ? "failed" : "";
 }
 
-/** Runs what a button wants, tells how it went, and shows the new state. */
-const does = (id, work) =>
+/** Runs what a button wants, tells how it went, and shows the new state. The focus of a button that is gone goes to `next`. */
+const does = (id, work, next = id) =>
   at(id).addEventListener("click", async () => {
     at("steps").hidden = true;
     tell("");
     try {
       await work();
       await show();
+      if (!at(id).checkVisibility()) at(next).focus();
     } catch {
       tell("The extension's worker did not answer. Try again.", true);
     }
@@ -110,11 +117,11 @@ function done(body) {
 
 does("pause", async () => {
   if (done(await ask("pause", { minutes: Number(at("minutes").value) }))) tell("Paused.");
-});
+}, "resume");
 
 does("resume", async () => {
   if (done(await ask("resume"))) tell("Tacit goes on.");
-});
+}, "pause");
 
 does("export", async () => {
   const body = await ask("export");

@@ -1,34 +1,33 @@
 //! `cargo xtask setup`: what this machine lacks. Idempotent, asks nothing, and quick when all is there.
 
 mod packages;
+mod root;
 mod scripts;
 pub mod wasm;
 
 use crate::step;
 use anyhow::Result;
+use root::Wish;
 
-/// Everything that `test` and `demo` need.
+/// Everything that `test` and `demo` need. Who is not root gets one line for all that only root can do.
 pub fn run() -> Result<()> {
-    packages::install()?;
-    wasm::install()?;
+    let system = packages::missing();
+    if system.is_empty() {
+        step::already("system packages");
+    }
+    let compiler = wasm::missing()?;
+    let folder = root::may_write(POLICIES);
+    if folder {
+        step::already("policy folder of the browser");
+    }
+    root::grant(&Wish {
+        packages: [system, compiler].concat(),
+        folder: (!folder).then_some(POLICIES),
+    })?;
+    wasm::find()?;
     scripts::install_npm()?;
-    scripts::install_python()?;
-    policy_folder()
+    scripts::install_python()
 }
 
 /// Browser tests put a policy file here; only root can, or whoever the folder was given to.
 const POLICIES: &str = "/etc/chromium/policies/managed";
-
-fn policy_folder() -> Result<()> {
-    let made = std::fs::create_dir_all(POLICIES);
-    let probe = std::path::Path::new(POLICIES).join(".tacit-probe");
-    if made.is_err() || std::fs::write(&probe, "").is_err() {
-        anyhow::bail!(
-            "{POLICIES} is not writable, and browser tests install the extension by policy. Run this, then start again:\n  \
-             sudo install -d -o \"$USER\" {POLICIES}"
-        );
-    }
-    std::fs::remove_file(probe)?;
-    step::already("policy folder of the browser");
-    Ok(())
-}

@@ -158,6 +158,10 @@ async fn examine(app: &App, findings: &mut Findings) -> anyhow::Result<()> {
             continue;
         }
         let metadata = match ServiceProvider::parse(connection.metadata.as_bytes()) {
+            _ if connection.metadata.is_empty() => failed(
+                "Okta's is missing: download it from the identity provider that was made there",
+                format!("tacit connection update {name} --metadata FILE"),
+            ),
             Ok(sp) if sp.authn_requests_signed() => Ok(sp.entity_id().to_owned()),
             Ok(_) => failed(
                 "Okta does not sign its requests",

@@ -1,5 +1,6 @@
 //! `tacit init`.
 
+use super::serve;
 use crate::{
     clock::Clock,
     domain::policy,
@@ -65,6 +66,9 @@ impl Init {
             );
         }
         let settings = self.settings(data)?;
+        if let Some(tls) = &settings.tls {
+            serve::acceptor(tls)?;
+        }
         let text = toml::to_string_pretty(&settings)?;
         let store = Store::open(&settings.database)
             .await

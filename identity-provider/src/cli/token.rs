@@ -62,6 +62,7 @@ impl Command {
                 connection: _,
                 days,
             } => {
+                ensure!(days != Some(0), "a token is good for at least one day");
                 let token = random::token::<32>();
                 let row = TokenRow {
                     id: random::id(now),

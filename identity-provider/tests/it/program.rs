@@ -123,6 +123,11 @@ fn an_administrator_sets_a_server_up_from_the_command_line() {
             .bad(&["connection", "add", "Ac me", "--role", "factor"])
             .contains("lower-case")
     );
+    let doctor = text(&folder.tacit(&["doctor"]).stdout);
+    assert!(
+        doctor.contains("acme: metadata: Okta's is missing"),
+        "{doctor}"
+    );
     std::fs::write(folder.path("bad.xml"), "<x/>").unwrap();
     assert!(
         folder
@@ -257,6 +262,22 @@ fn an_administrator_sets_a_server_up_from_the_command_line() {
 }
 
 #[test]
+fn a_server_is_not_made_with_a_certificate_that_cannot_be_used() {
+    let folder = Folder(tempfile::tempdir().unwrap());
+    std::fs::write(folder.path("pw"), "a long enough password\n").unwrap();
+    let init = folder.init("127.0.0.1:0");
+    let refused = |part: &str| {
+        let said = text(&folder.tacit(&init).stderr);
+        assert!(said.contains(part), "{said}");
+        assert!(!folder.path("data/tacit.db").exists());
+    };
+    refused("reading");
+    std::fs::write(folder.path("c.pem"), "not a certificate").unwrap();
+    std::fs::write(folder.path("k.pem"), "not a key").unwrap();
+    refused("k.pem holds no private key");
+}
+
+#[test]
 fn doctor_names_the_step_that_fails() {
     let folder = Folder::initialised();
     let failing = |repair: &str| {
@@ -342,6 +363,8 @@ fn scim_tokens_are_made_shown_once_and_warned_about() {
         ]
     };
     folder.bad(&["token", "create", "--purpose", "scim"]);
+    let never = ["token", "create", "--purpose", "enrolment", "--days", "0"];
+    assert!(folder.bad(&never).contains("at least one day"));
     folder.bad(&[
         "token",
         "create",

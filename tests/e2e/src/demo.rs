@@ -3,8 +3,7 @@
 use crate::evidence::{Mark, Record};
 use crate::person::Person;
 use crate::visit::Visit;
-use anyhow::{Context, Result};
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use anyhow::Result;
 use serde_json::{Value, json};
 use std::path::Path;
 use std::time::Instant;
@@ -160,30 +159,7 @@ pub async fn others(stage: &mut Stage, impostor: &Person, pictures: Option<&Path
 /// The host's key store is replaced, and the binding record rewritten for the new key.
 pub async fn with_another_device_key(stage: &mut Stage, ann: &Person) -> Result<Scene> {
     println!("\nBroken: the device key");
-    let data = stage.ann.host.folder.join("data");
-    let records = std::fs::read_dir(data.join("bindings"))?
-        .map(|entry| {
-            Ok((
-                entry.as_ref().map(|e| e.path()).unwrap_or_default(),
-                std::fs::read_to_string(entry?.path())?,
-            ))
-        })
-        .collect::<Result<Vec<_>>>()?;
-    let old = stage.ann.device.clone();
-    stage.ann.stop_browser().await?;
-    std::fs::remove_dir_all(&data)?;
-    stage.ann.start_browser(&stage.world).await?;
-    // The host makes a new key when it is needed: at a sign-in, which finds that nothing is enrolled.
-    stage.ann.sign_in(&stage.world, ANN).await?;
-    let status = stage.ann.host.status()?;
-    let new = status["device"]
-        .as_str()
-        .with_context(|| format!("no new key: {status}"))?
-        .to_owned();
-    for (file, record) in records {
-        std::fs::create_dir_all(data.join("bindings"))?;
-        std::fs::write(file, record.replace(&old, &new))?;
-    }
+    stage.ann.replace_device_key(&stage.world, ANN).await?;
     stage.work(ann).await?;
     stage.sign_in(ANN).await
 }
@@ -191,7 +167,7 @@ pub async fn with_another_device_key(stage: &mut Stage, ann: &Person) -> Result<
 /// The host gets a record that says that the device is Ben's, and Ben's password is entered.
 pub async fn with_a_forged_subject(stage: &Stage, ann: &Person) -> Result<Scene> {
     println!("\nBroken: the subject");
-    forge_binding(&stage.ann.host.folder.join("data/bindings"), ANN, BEN)?;
+    stage.ann.forge_binding(ANN, BEN)?;
     stage.work(ann).await?;
     stage.sign_in(BEN).await
 }
@@ -239,19 +215,6 @@ pub async fn with_a_link(stage: &Stage, ann: &Person) -> Result<Scene> {
     stage.scene(&record).await
 }
 
-/// Adds a record for `to`, made from the one for `from`; its file is named by the digest of the person's name.
-fn forge_binding(folder: &Path, from: &str, to: &str) -> Result<()> {
-    let record =
-        std::fs::read_to_string(folder.join(record_name(from))).context("the binding record")?;
-    std::fs::write(folder.join(record_name(to)), record.replace(from, to))
-        .context("forging a record")
-}
-
-fn record_name(user: &str) -> String {
-    let digest = ring::digest::digest(&ring::digest::SHA256, user.as_bytes());
-    format!("{}.json", URL_SAFE_NO_PAD.encode(digest))
-}
-
 async fn follow_link(stage: &Stage, link: &str) -> Result<()> {
     let html = format!(
         "<!doctype html><title>Mail</title><h1>Mail</h1><p><a id=lure href=\"{}\">Your invoice</a>",
@@ -275,17 +238,18 @@ async fn follow_link(stage: &Stage, link: &str) -> Result<()> {
 async fn take_popup(browser: &Browser, folder: &Path) -> Result<()> {
     let before = browser.open_tab().await?;
     browser.open(&browser.extension_page("popup.html")).await?;
-    browser.client.set_window_size(420, 760).await?;
-    browser.find("main, body").await?;
-    crate::person::popup_state(browser).await?;
+    browser.find("#stored:not(:empty)").await?;
+    // As wide as the browser makes it, and as high as its content.
+    let height = "return document.body.offsetHeight";
+    let height = browser.run(height, Vec::new()).await?;
+    let metrics =
+        json!({ "width": 384, "height": height, "deviceScaleFactor": 1, "mobile": false });
+    browser
+        .devtools("Emulation.setDeviceMetricsOverride", metrics)
+        .await?;
     browser.screenshot(&folder.join("popup.png")).await?;
     browser.client.close_window().await?;
-    browser.client.switch_to_window(before).await?;
-    browser
-        .client
-        .set_window_size(1800, 1200)
-        .await
-        .context("the window's size")
+    Ok(browser.client.switch_to_window(before).await?)
 }
 
 async fn step<T>(what: &str, work: impl Future<Output = Result<T>>) -> Result<T> {

@@ -5,6 +5,7 @@
 pub mod demo;
 pub mod evidence;
 pub mod harness;
+pub mod looks;
 pub mod native;
 pub mod office;
 pub mod person;

@@ -36,17 +36,32 @@ impl Person {
         let text = std::fs::read(file).with_context(|| format!("reading {}", file.display()))?;
         let value: Value = serde_json::from_slice(&text)
             .with_context(|| format!("{} is not JSON", file.display()))?;
-        let part = |name: &str| {
-            Recording::from_value(&value["live"][name]).with_context(|| format!("live.{name}"))
+        // Who recorded only one of the two has only that.
+        let part = |name: &str| match &value["live"][name] {
+            Value::Null => Ok(Recording::default()),
+            events => Recording::from_value(events).with_context(|| format!("live.{name}")),
         };
+        ensure!(
+            value["learn"]
+                .as_array()
+                .is_some_and(|days| !days.is_empty()),
+            "{} has no days to learn from",
+            file.display()
+        );
         let name = file.file_stem().context("a recording without a name")?;
         let keys = part("keys")?;
+        let pointer = part("pointer")?;
+        ensure!(
+            !keys.events.is_empty() || !pointer.events.is_empty(),
+            "{} has nothing to play live",
+            file.display()
+        );
         let few = keys.events.iter().take(FEW_LINES).cloned().collect();
         Ok(Self {
             few_lines: Recording { events: few },
             name: name.to_string_lossy().into_owned(),
             keys,
-            pointer: part("pointer")?,
+            pointer,
             days: value["learn"].clone(),
         })
     }

@@ -3,7 +3,9 @@
 use crate::evidence::{Mark, Record};
 use crate::person::{self, NOTES, Person};
 use anyhow::{Context, Result, ensure};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
+use std::path::PathBuf;
 use std::time::Duration;
 use support::browser::Window;
 use support::host::Host;
@@ -120,17 +122,6 @@ impl Visit {
         .await
     }
 
-    /// `person` works for a while, then signs in as `user`; returns what was decided.
-    pub async fn work_and_sign_in(
-        &self,
-        world: &World,
-        person: &Person,
-        user: &str,
-    ) -> Result<Record> {
-        person.work(&self.browser, world).await?;
-        self.sign_in(world, user).await
-    }
-
     /// Signs in with the password and waits for the decision.
     pub async fn sign_in(&self, world: &World, user: &str) -> Result<Record> {
         let mark = Mark::now(world)?;
@@ -176,6 +167,50 @@ impl Visit {
         };
         ensure!(reply["ok"] == true, "not locked: {reply}");
         Ok(())
+    }
+
+    /// Adds a record for `to` to the host's, made from the one for `from`: whoever runs the machine can write there.
+    pub fn forge_binding(&self, from: &str, to: &str) -> Result<()> {
+        let file = |user: &str| {
+            // Its name is the digest of the person's.
+            let digest = ring::digest::digest(&ring::digest::SHA256, user.as_bytes());
+            self.records()
+                .join(format!("{}.json", URL_SAFE_NO_PAD.encode(digest)))
+        };
+        let record = std::fs::read_to_string(file(from)).context("the binding record")?;
+        std::fs::write(file(to), record.replace(from, to)).context("forging a record")
+    }
+
+    /// The host gets a new key store with a new device key, and its old records, rewritten for that key.
+    pub async fn replace_device_key(&mut self, world: &World, user: &str) -> Result<()> {
+        let mut records = Vec::new();
+        for entry in std::fs::read_dir(self.records())? {
+            let file = entry?.path();
+            let record = std::fs::read_to_string(&file)?;
+            records.push((file, record));
+        }
+        let old = self.device.clone();
+        self.stop_browser().await?;
+        std::fs::remove_dir_all(self.host.folder.join("data"))?;
+        self.start_browser(world).await?;
+        // The host makes a new key when it is needed: at a sign-in, which finds that nothing is enrolled.
+        self.sign_in(world, user).await?;
+        let status = self.host.status()?;
+        let new = status["device"]
+            .as_str()
+            .with_context(|| format!("no new key: {status}"))?
+            .to_owned();
+        ensure!(new != old, "the old key is still there");
+        std::fs::create_dir_all(self.records())?;
+        for (file, record) in records {
+            std::fs::write(file, record.replace(&old, &new))?;
+        }
+        self.device = new;
+        Ok(())
+    }
+
+    fn records(&self) -> PathBuf {
+        self.host.folder.join("data/bindings")
     }
 
     /// Closes the browser and starts it again with the same profile.

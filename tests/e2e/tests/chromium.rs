@@ -4,6 +4,8 @@
 mod agent;
 #[path = "chromium/arrival.rs"]
 mod arrival;
+#[path = "chromium/broken.rs"]
+mod broken;
 #[path = "chromium/canary.rs"]
 mod canary;
 #[path = "chromium/console.rs"]
@@ -22,6 +24,8 @@ mod leveldb;
 mod matrix;
 #[path = "chromium/planted.rs"]
 mod planted;
+#[path = "chromium/popup.rs"]
+mod popup;
 #[path = "chromium/silent.rs"]
 mod silent;
 
@@ -45,6 +49,8 @@ fn desk_scenarios() -> Vec<Scenario<World>> {
     let groups = [
         fallback::scenarios(),
         console::scenarios(),
+        popup::scenarios(),
+        broken::scenarios(),
         canary::scenarios(),
     ];
     groups.into_iter().flatten().collect()

@@ -6,7 +6,7 @@ use crate::world::{self, World};
 use crate::{okta, poll, process};
 use anyhow::{Context, Result, ensure};
 use fantoccini::elements::Element;
-use fantoccini::wd::WindowHandle;
+pub use fantoccini::wd::WindowHandle;
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Map, Value, json};

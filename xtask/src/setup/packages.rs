@@ -1,9 +1,7 @@
 //! Debian and Ubuntu packages.
 
-use crate::{run, step};
-use anyhow::{Result, bail};
+use crate::run;
 use std::path::Path;
-use std::process::Command;
 
 /// A package and a file or program that shows that what it brings is there.
 struct Package {
@@ -44,54 +42,13 @@ const fn package(name: &'static str, shown_by: &'static [&'static str]) -> Packa
     Package { name, shown_by }
 }
 
-/// Installs what is missing, as root; otherwise says which line does it.
-pub fn install() -> Result<()> {
-    let missing: Vec<&str> = PACKAGES
+/// Names of those that are not there.
+pub fn missing() -> Vec<&'static str> {
+    PACKAGES
         .iter()
         .filter(|package| !package.shown_by.iter().any(|sign| is_there(sign)))
         .map(|package| package.name)
-        .collect();
-    install_these(&missing)?;
-    if missing.is_empty() {
-        step::already("system packages");
-    }
-    Ok(())
-}
-
-/// Installs packages that are not checked by a sign.
-pub fn install_these(missing: &[&str]) -> Result<()> {
-    if missing.is_empty() {
-        return Ok(());
-    }
-    let line = format!(
-        "apt-get update && apt-get install --yes --no-install-recommends {}",
-        missing.join(" ")
-    );
-    if !run::exists("apt-get") {
-        bail!(
-            "these are missing, and this system has no apt-get: {}",
-            missing.join(" ")
-        );
-    }
-    if !is_root() {
-        bail!("system packages are missing. Run this, then start again:\n  sudo sh -c '{line}'");
-    }
-    step::quiet(&format!("install {}", missing.join(", ")), || {
-        run::check_quietly(
-            Command::new("sh")
-                .args(["-c", &line])
-                .env("DEBIAN_FRONTEND", "noninteractive"),
-        )
-    })
-}
-
-fn is_root() -> bool {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    status
-        .lines()
-        .find_map(|line| line.strip_prefix("Uid:"))
-        .and_then(|ids| ids.split_whitespace().nth(1))
-        == Some("0")
+        .collect()
 }
 
 fn is_there(sign: &str) -> bool {

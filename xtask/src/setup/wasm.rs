@@ -1,6 +1,6 @@
 //! Which toolchain compiles for wasm32: rustup's own target, or Debian's packages where rustup cannot download.
 
-use super::packages;
+use super::root::{self, Wish};
 use crate::{run, step};
 use anyhow::{Result, bail};
 use std::process::{Child, Command, Stdio};
@@ -26,35 +26,38 @@ pub enum Toolchain {
     Debian,
 }
 
-/// Finds or installs a toolchain, in this order: the installed target, rustup, Debian.
+/// Finds or installs a toolchain.
 pub fn install() -> Result<Toolchain> {
+    root::grant(&Wish {
+        packages: missing()?,
+        folder: None,
+    })?;
+    find()
+}
+
+/// Debian's packages that would bring a toolchain, if there is none. Looked for in this order: the installed target, Debian's
+/// toolchain; then rustup is asked for the target, which needs no root.
+pub fn missing() -> Result<Vec<&'static str>> {
     if target_is_installed() {
         step::already("wasm target");
-        return Ok(Toolchain::Installed);
+        return Ok(Vec::new());
     }
     if debian_is_installed() {
         step::already("wasm target, by Debian's toolchain");
-        return Ok(Toolchain::Debian);
+        return Ok(Vec::new());
     }
     let added = run::exists("rustup")
         && step::quiet("add the wasm target by rustup", || Ok(add_by_rustup()))?;
     if added && target_is_installed() {
-        return Ok(Toolchain::Installed);
+        return Ok(Vec::new());
     }
-    if run::exists("apt-get") {
-        packages::install_these(DEBIAN)?;
-        if debian_is_installed() {
-            return Ok(Toolchain::Debian);
-        }
+    if !run::exists("apt-get") {
+        bail!("no Rust for {TARGET}. This adds it:\n  rustup target add {TARGET}");
     }
-    bail!(
-        "no Rust for {TARGET}. One of these adds it:\n  rustup target add {TARGET}\n  \
-         sudo apt-get install --no-install-recommends {}",
-        DEBIAN.join(" ")
-    )
+    Ok(DEBIAN.to_vec())
 }
 
-/// The toolchain that [`install`] finds, without installing anything.
+/// The toolchain that is there.
 pub fn find() -> Result<Toolchain> {
     if target_is_installed() {
         Ok(Toolchain::Installed)

@@ -5,7 +5,7 @@ use super::{
     document::{Document, normal, within_limit},
     error::ScimError,
     filter::Filter,
-    patch::{Operation, PatchPath, PatchRequest, Verb},
+    patch::{PatchPath, PatchRequest, Verb},
     schema::{CORE_GROUP, GROUP, Mutability},
 };
 use serde_json::Value;
@@ -191,12 +191,4 @@ fn unique(mut ids: Vec<String>) -> Vec<String> {
     ids.sort_unstable();
     ids.dedup();
     ids
-}
-
-impl Operation {
-    /// Whether it is about members only.
-    pub fn is_about_members(&self) -> bool {
-        let path = self.path.as_ref();
-        path.is_some_and(|p| p.attribute.eq_ignore_ascii_case("members"))
-    }
 }

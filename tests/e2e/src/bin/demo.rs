@@ -21,10 +21,10 @@ struct Arguments {
     /// Breaks one link of the chain: nothing may be silent then.
     #[arg(long = "break", value_enum)]
     broken: Option<Link>,
-    /// Recording of the user.
+    /// Recording of the user; tests/fixtures/recordings/NOTICE.md describes the form.
     #[arg(long)]
     user: Option<PathBuf>,
-    /// Recording of somebody else at the same browser.
+    /// Recording of somebody else at the same browser, in the same form.
     #[arg(long)]
     impostor: Option<PathBuf>,
     /// Folder for pictures of the fallback page and of the popup.

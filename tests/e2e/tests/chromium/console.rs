@@ -4,18 +4,18 @@ use crate::fallback;
 use anyhow::{Context, Result, ensure};
 use e2e::evidence::Mark;
 use e2e::harness::Scenario;
+use e2e::looks::{self, DESK, PHONE};
 use e2e::person::Person;
 use e2e::policy;
 use e2e::visit::Visit;
 use futures_util::FutureExt;
 use serde_json::{Value, json};
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::time::Duration;
 use support::browser::PATIENCE;
 use support::keystore::Kind;
 use support::okta::Org;
-use support::{Browser, World, poll, programs, tacit};
+use support::{Browser, World, poll, tacit};
 
 pub fn scenarios() -> Vec<Scenario<World>> {
     vec![Scenario {
@@ -56,7 +56,7 @@ async fn console(world: &mut World) -> Result<()> {
         );
     }
     ensure_devices_and_people_match(browser, &visit, world).await?;
-    take_pictures(browser).await?;
+    looks::examine(browser, "console", &[DESK, PHONE]).await?;
 
     // A mark in the page is gone if the page is loaded anew.
     browser
@@ -141,6 +141,7 @@ async fn sign_in_administrator(browser: &Browser) -> Result<()> {
     browser.fill("#password", "not the password").await?;
     browser.click("button.primary").await?;
     browser.find(".problem:not(:empty)").await?;
+    looks::examine(browser, "console-sign-in", &[DESK, PHONE]).await?;
     let password = browser.find("#password").await?;
     password.clear().await?;
     password.send_keys(tacit::ADMIN_PASSWORD).await?;
@@ -254,45 +255,4 @@ async fn words_of_the_challenge_page(browser: &Browser) -> Result<HashMap<String
     let script = "return document.querySelector('meta[name=tacit-reasons]').content";
     let words = browser.run(script, Vec::new()).await?;
     Ok(serde_json::from_str(words.as_str().context("no words")?)?)
-}
-
-/// Light, dark and as on a phone, for a person to look at; and nothing is wider than the phone.
-async fn take_pictures(browser: &Browser) -> Result<()> {
-    let folder: PathBuf = programs::folder()?
-        .parent()
-        .context("no target folder")?
-        .join("screenshots");
-    browser
-        .screenshot(&folder.join("console-light.png"))
-        .await?;
-    let scheme =
-        |value: &str| json!({ "features": [{ "name": "prefers-color-scheme", "value": value }] });
-    browser
-        .devtools("Emulation.setEmulatedMedia", scheme("dark"))
-        .await?;
-    browser.screenshot(&folder.join("console-dark.png")).await?;
-    browser
-        .devtools("Emulation.setEmulatedMedia", scheme("light"))
-        .await?;
-    let phone = json!({ "width": 390, "height": 1600, "deviceScaleFactor": 2, "mobile": true });
-    browser
-        .devtools("Emulation.setDeviceMetricsOverride", phone)
-        .await?;
-    browser
-        .screenshot(&folder.join("console-phone.png"))
-        .await?;
-    let overflow = browser
-        .run(
-            "return document.documentElement.scrollWidth - document.documentElement.clientWidth",
-            Vec::new(),
-        )
-        .await?;
-    ensure!(
-        overflow == 0,
-        "the console is {overflow} px wider than a phone"
-    );
-    browser
-        .devtools("Emulation.clearDeviceMetricsOverride", json!({}))
-        .await?;
-    Ok(())
 }

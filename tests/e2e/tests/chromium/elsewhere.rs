@@ -3,6 +3,7 @@
 use anyhow::{Result, ensure};
 use e2e::evidence::Mark;
 use e2e::harness::Scenario;
+use e2e::looks::{self, DESK, PHONE};
 use e2e::office::{ANN, Office};
 use futures_util::FutureExt;
 use support::okta::Org;
@@ -71,6 +72,7 @@ async fn follow_lure(office: &mut Office, link: &str) -> Result<()> {
         .wait_for_state(&["step_up", "allowed", "opened_elsewhere"])
         .await?;
     ensure!(state == "step_up", "{}", browser.describe().await);
+    looks::examine(browser, "started-elsewhere", &[DESK, PHONE]).await?;
     let record = mark.record(&office.world)?;
     ensure!(record.outcome() == "step_up", "{}", record.describe());
     ensure!(
@@ -101,6 +103,7 @@ async fn challenge_link(office: &mut Office) -> Result<()> {
         )
         .await?;
     ensure!(choices == 0, "{choices} factors are offered");
+    looks::examine(browser, "opened-elsewhere", &[DESK, PHONE]).await?;
     other.close().await
 }
 

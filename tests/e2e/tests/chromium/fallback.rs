@@ -3,6 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use e2e::evidence::Mark;
 use e2e::harness::Scenario;
+use e2e::looks::{self, DESK, PHONE};
 use e2e::visit::Visit;
 use futures_util::FutureExt;
 use serde_json::{Value, json};
@@ -35,6 +36,7 @@ async fn help_desk_code(world: &mut World) -> Result<()> {
     const USER: &str = "fay@acme.test";
     let browser = start_without_host(world, "desk-code").await?;
     let mark = begin_sign_in(&browser, world, USER).await?;
+    looks::examine(&browser, "fallback", &[DESK, PHONE]).await?;
     let number = choose_code(&browser).await?;
 
     type_code(&browser, "0000 0000 0").await?;
@@ -43,6 +45,7 @@ async fn help_desk_code(world: &mut World) -> Result<()> {
         said.contains("code is wrong"),
         "a wrong code is answered with {said:?}"
     );
+    looks::examine(&browser, "fallback-code", &[DESK, PHONE]).await?;
 
     let code = issue_code(world, &number, "sign-in")?;
     type_code(&browser, &code).await?;
@@ -79,6 +82,7 @@ async fn authenticator_app(world: &mut World) -> Result<()> {
     let number = choose_code(&browser).await?;
     type_code(&browser, &issue_code(world, &number, "totp")?).await?;
     browser.find("#panel-enrol_totp:not([hidden])").await?;
+    looks::examine(&browser, "fallback-enrol-totp", &[DESK, PHONE]).await?;
     let secret = browser.find("#secret").await?.text().await?;
     let step = time_step(&browser).await?;
     let code = one_time_code(&browser, &secret, step).await?;

@@ -3,6 +3,7 @@
 use super::{Letter, Mailer, Problem};
 use crate::{
     app::App,
+    backoff::Backoff,
     clock::{HOUR, MINUTE, Millis, SECOND},
     random,
     store::{StoreError, outbox::OutboxRow},
@@ -15,8 +16,10 @@ pub const ATTEMPTS: i64 = 16;
 const ROUND: i64 = 20;
 /// Who claimed a row has it to himself for so long; longer than one message may take.
 const LEASE: Millis = 2 * MINUTE;
-const FIRST_PAUSE: Millis = 30 * SECOND;
-const LONGEST_PAUSE: Millis = 2 * HOUR;
+const BACKOFF: Backoff = Backoff {
+    first: 30 * SECOND,
+    longest: 2 * HOUR,
+};
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// Delivers until it is aborted. A server without mail settings has nothing to do.
@@ -76,7 +79,7 @@ async fn deliver(app: &App, mailer: &Mailer, row: &OutboxRow) -> Result<bool, St
         Ok(()) => app.store.letter_sent(&row.id, now).await?,
         Err(problem) if result == "later" => {
             tracing::info!(notice = row.id, %problem, attempts = row.attempts, "a notice has to wait");
-            let due_at = now + pause(row.attempts, random::below(1_000));
+            let due_at = now + BACKOFF.pause(row.attempts, random::below(1_000));
             app.store
                 .letter_waits(&row.id, &problem.to_string(), due_at)
                 .await?;
@@ -89,34 +92,4 @@ async fn deliver(app: &App, mailer: &Mailer, row: &OutboxRow) -> Result<bool, St
         }
     }
     Ok(result == "sent")
-}
-
-/// How long to wait after so many attempts: twice as long each time, a quarter more or less, so that what failed together
-/// does not come back together. `chance` is 0 to 999.
-fn pause(attempts: i64, chance: u16) -> Millis {
-    let doubled = u32::try_from(attempts.clamp(1, 16) - 1).unwrap_or(0);
-    let pause = (FIRST_PAUSE << doubled).min(LONGEST_PAUSE);
-    pause * 3 / 4 + pause * Millis::from(chance) / 2_000
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pauses_double_up_to_two_hours_and_differ() {
-        for (attempts, chance, ms) in [
-            (1, 0, 22_500),
-            (1, 500, 30_000),
-            (1, 999, 37_485),
-            (2, 500, 60_000),
-            (8, 500, 3_840_000),
-            (9, 500, LONGEST_PAUSE),
-            (16, 500, LONGEST_PAUSE),
-            (i64::MAX, 999, 8_996_400),
-            (0, 500, 30_000),
-        ] {
-            assert_eq!(pause(attempts, chance), ms, "{attempts} {chance}");
-        }
-    }
 }

@@ -1,0 +1,3 @@
+//! Okta from our side: its management API.
+
+pub mod client;

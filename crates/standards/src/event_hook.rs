@@ -205,8 +205,7 @@ mod tests {
         undated["published"] = "yesterday".into();
         let mut nobodys = suspended();
         nobodys["target"] = Value::Null;
-        let events =
-            parse(&body(json!([undated, 7, failed, nobodys, { "uuid": "" }]))).unwrap();
+        let events = parse(&body(json!([undated, 7, failed, nobodys, { "uuid": "" }]))).unwrap();
         assert_eq!(
             events
                 .iter()

@@ -64,11 +64,7 @@ impl SecurityEvent<'_> {
             typ: &'static str,
             kid: &'a str,
         }
-        let header = Header {
-            alg,
-            typ: TYP,
-            kid,
-        };
+        let header = Header { alg, typ: TYP, kid };
         jws::signing_input(&header, &self.claims())
     }
 

@@ -3,9 +3,13 @@
 use super::{Letter, Mailer, Problem};
 use crate::{
     app::App,
+    backoff::Backoff,
     clock::{HOUR, MINUTE, Millis, SECOND},
-    random,
-    store::{StoreError, outbox::OutboxRow},
+    delivery::{self, Became, Tries},
+    store::{
+        StoreError,
+        outbox::{LETTERS, OutboxRow},
+    },
 };
 use std::time::Duration;
 
@@ -15,8 +19,13 @@ pub const ATTEMPTS: i64 = 16;
 const ROUND: i64 = 20;
 /// Who claimed a row has it to himself for so long; longer than one message may take.
 const LEASE: Millis = 2 * MINUTE;
-const FIRST_PAUSE: Millis = 30 * SECOND;
-const LONGEST_PAUSE: Millis = 2 * HOUR;
+const TRIES: Tries = Tries {
+    most: ATTEMPTS,
+    backoff: Backoff {
+        first: 30 * SECOND,
+        longest: 2 * HOUR,
+    },
+};
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// Delivers until it is aborted. A server without mail settings has nothing to do.
@@ -47,10 +56,10 @@ pub async fn run(app: App) {
 /// One round: tries what is due, and returns how many were sent.
 pub async fn deliver_due(app: &App, mailer: &Mailer) -> Result<usize, StoreError> {
     let mut sent = 0;
-    for id in app.store.due_letters(app.now_ms(), ROUND).await? {
+    for id in app.store.due(&LETTERS, app.now_ms(), ROUND).await? {
         let now = app.now_ms();
         // Between the two another process may have taken it.
-        if let Some(row) = app.store.claim_letter(&id, now, now + LEASE).await? {
+        if let Some(row) = app.store.claim(&LETTERS, &id, now, now + LEASE).await? {
             sent += usize::from(deliver(app, mailer, &row).await?);
         }
     }
@@ -64,59 +73,39 @@ async fn deliver(app: &App, mailer: &Mailer, row: &OutboxRow) -> Result<bool, St
         subject: &row.subject,
         body: &row.body,
     };
-    let sent = mailer.send(&letter).await;
-    let now = app.now_ms();
-    let result = match &sent {
-        Ok(()) => "sent",
-        Err(Problem::Later(_)) if row.attempts < ATTEMPTS => "later",
-        Err(_) => "dead",
-    };
-    metrics::counter!("tacit_notices_total", "result" => result).increment(1);
-    match sent {
-        Ok(()) => app.store.letter_sent(&row.id, now).await?,
-        Err(problem) if result == "later" => {
-            tracing::info!(notice = row.id, %problem, attempts = row.attempts, "a notice has to wait");
-            let due_at = now + pause(row.attempts, random::below(1_000));
-            app.store
-                .letter_waits(&row.id, &problem.to_string(), due_at)
-                .await?;
+    let result = match mailer.send(&letter).await {
+        Ok(()) => {
+            app.store.sent(&LETTERS, &row.id, app.now_ms()).await?;
+            "sent"
         }
         Err(problem) => {
-            tracing::error!(notice = row.id, %problem, attempts = row.attempts, "a notice could not be delivered");
-            app.store
-                .letter_died(&row.id, &problem.to_string(), now)
-                .await?;
+            let problem = match problem {
+                Problem::Later(why) => delivery::Problem::Later(why),
+                Problem::Never(why) => delivery::Problem::Never(why),
+            };
+            let attempt = (row.id.as_str(), row.attempts);
+            let became = delivery::failed(app, &LETTERS, &TRIES, attempt, &problem).await?;
+            match became {
+                Became::Later => {
+                    tracing::info!(
+                        notice = row.id,
+                        ?problem,
+                        attempts = row.attempts,
+                        "a notice has to wait"
+                    );
+                }
+                Became::Dead => {
+                    tracing::error!(
+                        notice = row.id,
+                        ?problem,
+                        attempts = row.attempts,
+                        "a notice could not be delivered"
+                    );
+                }
+            }
+            became.code()
         }
-    }
+    };
+    metrics::counter!("tacit_notices_total", "result" => result).increment(1);
     Ok(result == "sent")
-}
-
-/// How long to wait after so many attempts: twice as long each time, a quarter more or less, so that what failed together
-/// does not come back together. `chance` is 0 to 999.
-fn pause(attempts: i64, chance: u16) -> Millis {
-    let doubled = u32::try_from(attempts.clamp(1, 16) - 1).unwrap_or(0);
-    let pause = (FIRST_PAUSE << doubled).min(LONGEST_PAUSE);
-    pause * 3 / 4 + pause * Millis::from(chance) / 2_000
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pauses_double_up_to_two_hours_and_differ() {
-        for (attempts, chance, ms) in [
-            (1, 0, 22_500),
-            (1, 500, 30_000),
-            (1, 999, 37_485),
-            (2, 500, 60_000),
-            (8, 500, 3_840_000),
-            (9, 500, LONGEST_PAUSE),
-            (16, 500, LONGEST_PAUSE),
-            (i64::MAX, 999, 8_996_400),
-            (0, 500, 30_000),
-        ] {
-            assert_eq!(pause(attempts, chance), ms, "{attempts} {chance}");
-        }
-    }
 }

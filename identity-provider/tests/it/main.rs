@@ -21,6 +21,7 @@ mod enrolment;
 mod fallback;
 mod notices;
 mod oidc;
+mod okta;
 mod operations;
 mod overload;
 mod policy;

@@ -1,0 +1,22 @@
+//! `tacit okta`.
+
+mod link;
+
+pub use link::examine;
+
+use clap::Subcommand;
+use std::{path::Path, process::ExitCode};
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    #[command(flatten)]
+    Link(link::Command),
+}
+
+impl Command {
+    pub async fn run(self, data: &Path) -> anyhow::Result<ExitCode> {
+        match self {
+            Self::Link(command) => command.run(data).await,
+        }
+    }
+}

@@ -108,9 +108,15 @@ impl Record {
         list.iter().filter_map(Value::as_str).collect()
     }
 
-    /// Whether the System Log has the factor passed and the session made.
+    /// Whether the System Log has the factor passed, or set up, and the session made.
     pub fn session_was_created(&self) -> bool {
-        self.succeeded("user.authentication.auth_via_mfa") && self.mark("session_created").is_some()
+        let passed = self.succeeded("user.authentication.auth_via_mfa") || self.factor_was_set_up();
+        passed && self.mark("session_created").is_some()
+    }
+
+    /// Whether this sign-in set the factor up at Okta.
+    pub fn factor_was_set_up(&self) -> bool {
+        self.succeeded("user.mfa.factor.activate")
     }
 
     /// A moment of the sign-in that the stand-in noted, in ms since 1970.

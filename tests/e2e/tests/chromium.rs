@@ -12,6 +12,8 @@ mod canary;
 mod console;
 #[path = "chromium/elsewhere.rs"]
 mod elsewhere;
+#[path = "chromium/enrolment.rs"]
+mod enrolment;
 #[path = "chromium/fallback.rs"]
 mod fallback;
 #[path = "chromium/keystores.rs"]
@@ -38,6 +40,7 @@ use support::World;
 fn office_scenarios() -> Vec<Scenario<Office>> {
     let groups = [
         silent::scenarios(),
+        enrolment::scenarios(),
         elsewhere::scenarios(),
         agent::scenarios(),
     ];

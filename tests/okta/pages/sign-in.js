@@ -72,7 +72,6 @@ function idx({ ok, status, body }) {
   const identify = remediation("identify");
   const redirect = remediation("redirect-idp");
   const enrol = remediation("select-authenticator-enroll");
-  const skip = remediation("skip");
   if (!ok && status === 401 && identify) return showError(message);
   if (identify) {
     return showPassword(message, (identifier, passcode) => call(identify, { identifier, credentials: { passcode } }).then(idx));
@@ -81,7 +80,6 @@ function idx({ ok, status, body }) {
   if (redirect && body.enrollmentAuthenticator) return message ? showEnroll(leave, message) : leave();
   if (redirect) return skipVerify && !message ? leave() : showVerify(leave, message);
   if (enrol) return showSetup(() => showEnroll(choose(enrol)));
-  if (skip) return showFinish(() => call(skip).then(idx));
   const select = remediation("select-authenticator-authenticate");
   if (select) return choose(select)();
   return show("Sign in", [], message || "This sign-in cannot go on. Please start again.");

@@ -59,6 +59,8 @@ pub struct Config {
     /// Okta's feature "Skip the verify screen and redirect to the IdP authenticator".
     #[serde(default)]
     pub skip_verify: bool,
+    /// The `dist` folder of `@okta/okta-signin-widget`: its sign-in pages are shown instead of the stand-in's own.
+    pub widget: Option<PathBuf>,
     #[serde(default = "default_api_token")]
     pub api_token: String,
     /// How long a transaction lives after the password; Okta's five minutes.
@@ -160,6 +162,7 @@ impl Config {
         let files = [
             &mut config.tls_cert,
             &mut config.tls_key,
+            &mut config.widget,
             &mut config.idp.certificate,
         ];
         for file in files.into_iter().flatten() {

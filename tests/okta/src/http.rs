@@ -10,6 +10,7 @@ mod login;
 mod oidc;
 mod pages;
 mod sso;
+mod widget;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -31,6 +32,7 @@ pub fn org_router(org: Arc<Org>) -> Router {
     Router::new()
         .route("/", get(login::home))
         .route("/assets/{name}", get(pages::asset))
+        .route("/widget/{*path}", get(widget::asset))
         .route("/login/login.htm", get(login::sign_in))
         .route("/login/signout", get(login::sign_out))
         .route(
@@ -60,7 +62,6 @@ pub fn org_router(org: Arc<Org>) -> Router {
         .route("/idp/idx/challenge", post(idx::challenge))
         .route("/idp/idx/challenge/answer", post(idx::answer))
         .route("/idp/idx/credential/enroll", post(idx::enrol))
-        .route("/idp/idx/skip", post(idx::skip))
         .route("/idp/idx/cancel", post(idx::cancel))
         .route("/.well-known/okta-organization", get(api::organization))
         .route("/api/v1/logs", get(api::logs))

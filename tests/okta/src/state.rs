@@ -240,9 +240,10 @@ impl State {
         transaction.marks.acs_received = Some(acs_received);
         transaction.request_id = Some(request.id.clone());
         transaction.amr = amr.to_vec();
-        transaction.stage = match completion {
-            Completion::Verified => Stage::Success { is_redeemed: false },
-            Completion::Enrolled => Stage::EnrolFinished,
+        transaction.stage = match (completion, transaction.pipeline) {
+            // Classic lists what is set up once more; Identity Engine goes on when nothing else is required.
+            (Completion::Enrolled, Pipeline::Classic) => Stage::EnrolFinished,
+            _ => Stage::Success { is_redeemed: false },
         };
         let transaction = transaction.clone();
         if completion == Completion::Enrolled {

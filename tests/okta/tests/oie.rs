@@ -152,13 +152,6 @@ async fn the_first_sign_in_enrols() {
     )
     .await
     .json();
-    assert_eq!(
-        remediation(&body, "skip")["href"],
-        format!("{ORG}/idp/idx/skip")
-    );
-    let body = call(&mut ann, &stand, "skip", json!({ "stateHandle": handle }))
-        .await
-        .json();
     assert_eq!(body["success"]["name"], "success-redirect");
     let page = ann
         .visit(&stand, body["success"]["href"].as_str().unwrap())
@@ -260,8 +253,11 @@ async fn a_wrong_password_keeps_the_form() {
 async fn expiry_and_wrong_order_are_idx_errors() {
     let stand = Stand::enrolled(Pipeline::Oie).await;
     let mut ann = Browser::new();
-    let (handle, _) = sign_in(&mut ann, &stand).await;
-    let page = call(&mut ann, &stand, "skip", json!({ "stateHandle": handle })).await;
+    let (handle, body) = sign_in(&mut ann, &stand).await;
+    // Enrolled already: it cannot be enrolled once more.
+    let id = body["authenticators"]["value"][0]["id"].clone();
+    let enrol = json!({ "stateHandle": handle, "authenticator": { "id": id } });
+    let page = call(&mut ann, &stand, "credential/enroll", enrol).await;
     assert_eq!(page.status, StatusCode::FORBIDDEN);
     assert_eq!(
         page.json()["messages"]["value"][0]["i18n"]["key"],

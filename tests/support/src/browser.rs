@@ -215,13 +215,30 @@ impl Browser {
         }
     }
 
-    /// Waits for an element and clicks it.
+    /// Waits for an element that can be clicked, and clicks it once: pages that draw themselves have it before it can.
     pub async fn click(&self, css: &str) -> Result<()> {
-        self.find(css)
-            .await?
-            .click()
-            .await
-            .with_context(|| format!("clicking {css}"))
+        let mut last = None;
+        let clicked = poll::until_async(css, PATIENCE, async || {
+            match self.client.find(Locator::Css(css)).await {
+                Ok(element) => match element.click().await {
+                    Ok(()) => return Ok(Some(())),
+                    Err(why) => last = Some(why),
+                },
+                Err(why) => last = Some(why),
+            }
+            Ok(None)
+        })
+        .await;
+        match clicked {
+            Ok(()) => Ok(()),
+            Err(why) => {
+                let last = last.map(|why| why.to_string()).unwrap_or_default();
+                Err(why.context(format!(
+                    "clicking {css}: {} | {last}",
+                    self.describe().await
+                )))
+            }
+        }
     }
 
     /// Waits for a field and types into it.
@@ -254,19 +271,22 @@ impl Browser {
     pub async fn enter_password(&self, user: &str) -> Result<()> {
         self.open(&format!("{}/login", okta::APP_ORIGIN)).await?;
         self.fill_sign_in(user).await?;
-        self.click("#okta-signin-submit").await
+        self.click(okta::SIGN_IN_BUTTON).await
     }
 
     /// Fills the org's form.
     pub async fn fill_sign_in(&self, user: &str) -> Result<()> {
-        self.click("#okta-signin-username").await?;
-        let script = "for (const [id, text] of Object.entries(arguments[0])) { \
-                        const field = document.getElementById(id); \
+        self.click(okta::USERNAME_FIELD).await?;
+        // Every script that may watch the fields is told, as a browser tells it after filling them.
+        let script = "for (const [css, text] of arguments[0]) { \
+                        const field = document.querySelector(css); \
                         field.value = text; \
-                        field.dispatchEvent(new Event('input', { bubbles: true })); \
+                        for (const kind of ['input', 'change']) field.dispatchEvent(new Event(kind, { bubbles: true })); \
                       }";
-        let fields =
-            json!({ "okta-signin-username": user, "okta-signin-password": okta::PASSWORD });
+        let fields = json!([
+            [okta::USERNAME_FIELD, user],
+            [okta::PASSWORD_FIELD, okta::PASSWORD]
+        ]);
         self.run(script, vec![fields]).await.map(drop)
     }
 

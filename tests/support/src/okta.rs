@@ -19,6 +19,15 @@ pub const APP_ORIGIN: &str = "https://app.workplace.test";
 /// Of every user.
 pub const PASSWORD: &str = "correct horse battery staple";
 
+/// The field for the user's name, in Okta's Sign-In Widget (Classic, Identity Engine) and on the stand-in's own page.
+pub const USERNAME_FIELD: &str = "#okta-signin-username, input[name=identifier]";
+/// The field for the password.
+pub const PASSWORD_FIELD: &str = "#okta-signin-password, input[name='credentials.passcode']";
+/// The button below them.
+pub const SIGN_IN_BUTTON: &str = "#okta-signin-submit, form input[type=submit][value='Sign in']";
+/// The button that goes on to the identity provider.
+pub const VERIFY_BUTTON: &str = "#verify-idp-factor, form input[type=submit][value=Verify]";
+
 const API_TOKEN: &str = "00standInApiTokenForTestsOnly";
 
 /// How the org behaves.
@@ -32,6 +41,8 @@ pub struct Org {
     pub by_redirect: bool,
     /// Whether everybody has set the factor up already.
     pub enrolled: bool,
+    /// Okta's own sign-in pages instead of the stand-in's.
+    pub widget: bool,
 }
 
 impl Default for Org {
@@ -41,6 +52,7 @@ impl Default for Org {
             identity_engine: false,
             by_redirect: false,
             enrolled: true,
+            widget: true,
         }
     }
 }
@@ -182,6 +194,9 @@ impl Okta {
             "api_token": API_TOKEN,
             "users": users,
         });
+        if org.widget {
+            config["widget"] = json!(widget()?);
+        }
         if let Some(provider) = &self.provider {
             config["idp"] = provider.clone();
             config["idp"]["request_binding"] =
@@ -200,6 +215,15 @@ impl Okta {
         command.arg("--data").arg(self.folder.join("data"));
         Ok(command)
     }
+}
+
+/// What npm installed for the stand-in.
+fn widget() -> Result<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../okta/widget/node_modules/@okta/okta-signin-widget/dist");
+    folder
+        .canonicalize()
+        .context("Okta's Sign-In Widget is missing: run `cargo xtask setup` first")
 }
 
 fn path_of(url: &str) -> Result<&str> {

@@ -67,7 +67,7 @@ async fn worker_killed(office: &mut Office) -> Result<()> {
     input_is_noted(browser, began.as_millis()).await?;
     browser.kill_worker()?;
     let mark = Mark::now(&office.world)?;
-    browser.click("#okta-signin-submit").await?;
+    browser.click(okta::SIGN_IN_BUTTON).await?;
     browser.find("#signed-in, body[data-state=step_up]").await?;
     let record = mark.record(&office.world)?;
     ensure!(record.is_silent(), "not silent: {}", record.describe());
@@ -89,7 +89,7 @@ async fn worker_killed_at_the_challenge(office: &mut Office) -> Result<()> {
         input_is_noted(browser, began.as_millis()).await?;
         let mark = Mark::now(&office.world)?;
         let killed = browser.kill_worker_at("/challenge/");
-        browser.click("#okta-signin-submit").await?;
+        browser.click(okta::SIGN_IN_BUTTON).await?;
         let either = "#signed-in, body[data-state=step_up] [data-factor]";
         browser.find(either).await?;
         killed.await??;
@@ -129,14 +129,14 @@ async fn answer_both(office: &Office) -> Result<()> {
     let browser = &office.ann.browser;
     let mark = Mark::now(&office.world)?;
     browser.enter_password(ANN).await?;
-    browser.find("#verify-idp-factor").await?;
+    browser.find(okta::VERIFY_BUTTON).await?;
     let first = browser.open_tab().await?;
     browser.enter_password(ANN).await?;
-    browser.click("#verify-idp-factor").await?;
+    browser.click(okta::VERIFY_BUTTON).await?;
     browser.wait_until_signed_in(ANN).await?;
     browser.client.close_window().await?;
     browser.client.switch_to_window(first).await?;
-    browser.click("#verify-idp-factor").await?;
+    browser.click(okta::VERIFY_BUTTON).await?;
     browser.wait_until_signed_in(ANN).await?;
     let decisions = mark.decisions(&office.world)?;
     let silent = decisions

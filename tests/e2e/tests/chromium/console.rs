@@ -14,7 +14,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 use support::browser::PATIENCE;
 use support::keystore::Kind;
-use support::okta::Org;
+use support::okta::{self, Org};
 use support::{Browser, World, poll, tacit};
 
 pub fn scenarios() -> Vec<Scenario<World>> {
@@ -118,7 +118,7 @@ async fn ask_and_be_declined(world: &World, visit: &Visit) -> Result<()> {
     let browser = &visit.browser;
     let mark = Mark::now(world)?;
     browser.enter_password(USER).await?;
-    browser.click("#verify-idp-factor").await?;
+    browser.click(okta::VERIFY_BUTTON).await?;
     let record = mark.record_of(world, USER)?;
     ensure!(record.outcome() == "decline", "{}", record.describe());
     poll::until_async("Okta's page of factors", PATIENCE, async || {
@@ -129,7 +129,7 @@ async fn ask_and_be_declined(world: &World, visit: &Visit) -> Result<()> {
             .then_some(()))
     })
     .await?;
-    browser.find("#verify-idp-factor").await?;
+    browser.find(okta::VERIFY_BUTTON).await?;
     let record = mark.last_record_of(world, USER)?;
     ensure!(!record.session_was_created(), "{}", record.describe());
     Ok(())

@@ -5,7 +5,7 @@ use e2e::harness::Scenario;
 use e2e::office::{ANN, Office};
 use e2e::person::STRICT;
 use futures_util::FutureExt;
-use support::okta::Org;
+use support::okta::{self, Org};
 
 pub fn scenarios() -> Vec<Scenario<Office>> {
     vec![
@@ -72,7 +72,7 @@ async fn verify_page(office: &mut Office) -> Result<()> {
     let shown = async {
         let mark = e2e::evidence::Mark::now(&office.world)?;
         office.ann.browser.enter_password(ANN).await?;
-        office.ann.browser.click("#verify-idp-factor").await?;
+        office.ann.browser.click(okta::VERIFY_BUTTON).await?;
         office.ann.browser.wait_until_signed_in(ANN).await?;
         let record = mark.record(&office.world)?;
         ensure!(record.is_silent(), "not silent: {}", record.describe());

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Path, State};
+use axum::http::HeaderMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::error::{ApiError, Body};
-use super::login::safe_from_uri;
+use super::login::{from_uri_of_page, safe_from_uri};
 use crate::clock::format_iso;
 use crate::config::Pipeline;
 use crate::ids;
@@ -48,6 +49,7 @@ pub struct EnrolRequest {
 pub async fn primary(
     State(org): State<Arc<Org>>,
     client: Client,
+    headers: HeaderMap,
     Body(request): Body<PrimaryRequest>,
 ) -> Answer {
     let now = org.now();
@@ -61,7 +63,11 @@ pub async fn primary(
             "username: The field cannot be left blank".to_owned(),
         ));
     }
-    let from_uri = safe_from_uri(&request.relay_state, &org);
+    let from_uri = match request.relay_state.as_str() {
+        "" => from_uri_of_page(&headers).unwrap_or_default(),
+        relay_state => relay_state.to_owned(),
+    };
+    let from_uri = safe_from_uri(&from_uri, &org);
     let started = org.state().begin(Pipeline::Classic, &from_uri, now);
     let result = org.state().sign_in(
         &started.token,

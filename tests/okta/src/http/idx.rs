@@ -143,13 +143,6 @@ pub async fn enrol(
     )
 }
 
-pub async fn skip(State(org): State<Arc<Org>>, Body(request): Body<StateRequest>) -> Answer {
-    show(
-        &org,
-        &org.state().finish_enrolment(&request.token(), org.now())?,
-    )
-}
-
 pub async fn cancel(State(org): State<Arc<Org>>, Body(request): Body<StateRequest>) -> Answer {
     let transaction = org.state().transaction(&request.token(), org.now())?;
     let mut state = org.state();
@@ -268,10 +261,7 @@ fn show(org: &Org, transaction: &Transaction) -> Answer {
                 );
             }
         }
-        Stage::EnrolFinished => {
-            body["remediation"] = array(vec![form(org, "skip", "skip", vec![handle])]);
-            body["authenticatorEnrollments"] = array(vec![enrollment(org)]);
-        }
+        Stage::EnrolFinished => return Err(StateError::NotAllowed.into()),
         Stage::Success { is_redeemed: true } => return Err(IdxError::Session),
         Stage::Success { is_redeemed: false } => {
             body["success"] = json!({

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use axum::extract::{Path, Query, State};
-use axum::http::header::{LOCATION, SET_COOKIE};
+use axum::http::header::{LOCATION, REFERER, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use axum::response::{Html, IntoResponse, Response};
 use serde::Deserialize;
 
 use super::error::PageError;
-use super::{cookie, pages, percent_encode};
+use super::{cookie, pages, percent_encode, widget};
 use crate::config::Pipeline;
 use crate::ids;
 use crate::org::Org;
@@ -57,9 +57,10 @@ pub async fn refresh_auth_state(
     Path(token): Path<String>,
 ) -> Result<Response, PageError> {
     let transaction = org.state().transaction(&token, org.now())?;
-    Ok(page(
+    Ok(show_sign_in(
         &org,
-        pages::sign_in(&org.config, &transaction.from_uri, Some(&transaction.token)),
+        &transaction.from_uri,
+        Some(&transaction.token),
     ))
 }
 
@@ -214,6 +215,14 @@ pub fn session_cookie<'h>(org: &Org, headers: &'h HeaderMap) -> Option<&'h str> 
     cookie(headers, cookie_name(org))
 }
 
+/// Where the page that sends a password was asked to lead: Okta's widget does not say it again.
+pub fn from_uri_of_page(headers: &HeaderMap) -> Option<String> {
+    let page = headers.get(REFERER)?.to_str().ok()?;
+    let (_, query) = page.split_once('?')?;
+    form_urlencoded::parse(query.as_bytes())
+        .find_map(|(name, value)| (name == "fromURI").then(|| value.into_owned()))
+}
+
 /// Only paths of the org itself: anything else leads to the user's home.
 pub fn safe_from_uri(from: &str, org: &Org) -> String {
     let path = from.strip_prefix(&org.config.org_origin).unwrap_or(from);
@@ -242,7 +251,15 @@ fn sign_in_page(org: &Org, from_uri: &str) -> Response {
         Pipeline::Classic => None,
         Pipeline::Oie => Some(org.state().begin(Pipeline::Oie, from_uri, org.now()).token),
     };
-    page(org, pages::sign_in(&org.config, from_uri, token.as_deref()))
+    show_sign_in(org, from_uri, token.as_deref())
+}
+
+fn show_sign_in(org: &Org, from_uri: &str, state_token: Option<&str>) -> Response {
+    if org.config.widget.is_some() {
+        let html = widget::sign_in(&org.config, from_uri, state_token);
+        return (widget::headers(), Html(html)).into_response();
+    }
+    page(org, pages::sign_in(&org.config, from_uri, state_token))
 }
 
 fn page(org: &Org, html: String) -> Response {

@@ -27,6 +27,10 @@ pub async fn asset(Path(name): Path<String>) -> Response {
             "text/javascript; charset=utf-8",
             include_str!("../../pages/sign-in.js"),
         ),
+        "widget.js" => (
+            "text/javascript; charset=utf-8",
+            include_str!("../../pages/widget.js"),
+        ),
         "post.js" => (
             "text/javascript; charset=utf-8",
             include_str!("../../pages/post.js"),
@@ -121,7 +125,7 @@ pub fn error(status: StatusCode, code: &str, text: &str) -> String {
     page("Error", "org", &body)
 }
 
-fn page(title: &str, site: &str, body: &str) -> String {
+pub fn page(title: &str, site: &str, body: &str) -> String {
     format!(
         "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>{}</title>\

@@ -2,7 +2,7 @@
 
 use crate::extension::{self, Variant};
 use crate::{run, setup, step};
-use anyhow::Result;
+use anyhow::{Result, bail};
 use std::process::exit;
 
 /// Programs that the scenes start, and the one that plays them.
@@ -10,6 +10,12 @@ const PACKAGES: &[&str] = &["identity-provider", "native-host", "okta-stand-in",
 
 /// Builds what is missing and plays the scenes; ends with their exit code.
 pub fn run(arguments: &[String]) -> Result<()> {
+    // Known before minutes of building.
+    let desktop = ["DISPLAY", "WAYLAND_DISPLAY"];
+    let has_desktop = desktop.iter().any(|name| std::env::var_os(name).is_some());
+    if !has_desktop && !arguments.iter().any(|word| word == "--headless") {
+        bail!("there is no desktop to open a window on: use --headless");
+    }
     setup::run()?;
     extension::build(Variant::Rehearsal)?;
     let mut build = run::cargo();

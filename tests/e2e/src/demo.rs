@@ -4,15 +4,18 @@ use crate::evidence::{Mark, Record};
 use crate::person::Person;
 use crate::visit::Visit;
 use anyhow::Result;
+use futures_util::future::{Either, select};
+use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 use std::path::Path;
-use std::time::Instant;
+use std::pin::pin;
+use std::time::{Duration, Instant};
 use support::browser::Window;
 use support::keystore::Kind;
 use support::{Browser, Settings, World, okta};
 
 /// The sample user.
-const ANN: &str = "ann@acme.test";
+pub const ANN: &str = "ann@acme.test";
 const BEN: &str = "ben@acme.test";
 
 /// A world with Ann at her browser: enrolled, on a software TPM, under the policy that ships.
@@ -87,11 +90,10 @@ impl Stage {
     }
 
     async fn work(&self, person: &Person) -> Result<()> {
-        step(
-            "type a few paragraphs and move the pointer",
-            person.work(&self.ann.browser, &self.world),
-        )
-        .await
+        let length = person.live().iter().map(|part| part.length()).sum();
+        let work = person.work(&self.ann.browser, &self.world);
+        let work = with_bar(length, work);
+        step("type a few lines and move the pointer", work).await
     }
 }
 
@@ -259,6 +261,28 @@ async fn step<T>(what: &str, work: impl Future<Output = Result<T>>) -> Result<T>
     let mark = if result.is_ok() { '✓' } else { '✗' };
     println!("{mark} {what} ({:.1} s)", started.elapsed().as_secs_f32());
     result
+}
+
+/// Shows on a terminal how much of a `length` is over while `work` is done.
+async fn with_bar<T>(length: Duration, work: impl Future<Output = T>) -> T {
+    const STEP: Duration = Duration::from_millis(200);
+    let bar = ProgressBar::new(length.as_secs());
+    if let Ok(style) = ProgressStyle::with_template("  {bar:40} {pos} of about {len} s") {
+        bar.set_style(style);
+    }
+    let started = Instant::now();
+    let ticks = async {
+        loop {
+            bar.set_position(started.elapsed().as_secs());
+            tokio::time::sleep(STEP).await;
+        }
+    };
+    let done = match select(pin!(work), pin!(ticks)).await {
+        Either::Left((done, _)) => done,
+        Either::Right((never, _)) => never,
+    };
+    bar.finish_and_clear();
+    done
 }
 
 fn print_outcome(record: &Record) {

@@ -1,7 +1,7 @@
 //! A world with one enrolled person at one browser, shared by scenarios that do not change it for each other.
 
 use crate::evidence::Record;
-use crate::person::{Person, STRICT};
+use crate::person::{FRAMED, NOTES, Person, STRICT};
 use crate::policy;
 use crate::visit::Visit;
 use anyhow::Result;
@@ -11,6 +11,9 @@ use support::{Settings, World};
 
 /// The person at the browser.
 pub const ANN: &str = "ann@acme.test";
+
+/// The name of the tab on a site on which nothing is captured.
+pub const EXCLUDED: &str = "excluded";
 
 /// The world and its person.
 pub struct Office {
@@ -35,8 +38,15 @@ impl Office {
         world.tacit.set_policy(&policy::silent_from("software"))?;
         let person = Person::number(6)?;
         let ann = Visit::enrolled(&world, "ann", Kind::Software, ANN, &person).await?;
+        for page in [STRICT, FRAMED] {
+            ann.browser.in_tab_of(&world, page, async || Ok(())).await?;
+        }
         ann.browser
-            .in_tab_of(&world, STRICT, async || Ok(()))
+            .in_tab_at(
+                EXCLUDED,
+                &world.updates.excluded_url(NOTES),
+                async || Ok(()),
+            )
             .await?;
         Ok(Self {
             ann,

@@ -9,6 +9,8 @@ use support::{Browser, World, poll, replay};
 
 /// The page to write on.
 pub const NOTES: &str = "/notes";
+/// The same inside another page.
+pub const FRAMED: &str = "/framed";
 /// The same under the strictest policy for content.
 pub const STRICT: &str = "/strict";
 

@@ -163,15 +163,25 @@ impl Browser {
         page: &'static str,
         work: impl AsyncFnOnce() -> Result<T>,
     ) -> Result<T> {
+        self.in_tab_at(page, &world.updates.url(page), work).await
+    }
+
+    /// The same for any URL, with a name for its tab.
+    pub async fn in_tab_at<T>(
+        &self,
+        name: &'static str,
+        url: &str,
+        work: impl AsyncFnOnce() -> Result<T>,
+    ) -> Result<T> {
         let before = self.client.window().await?;
-        let known = self.tabs.borrow().get(page).cloned();
+        let known = self.tabs.borrow().get(name).cloned();
         match known {
             Some(tab) => self.client.switch_to_window(tab).await?,
             None => {
                 self.open_tab().await?;
-                self.open(&world.updates.url(page)).await?;
+                self.open(url).await?;
                 let tab = self.client.window().await?;
-                self.tabs.borrow_mut().insert(page, tab);
+                self.tabs.borrow_mut().insert(name, tab);
             }
         }
         let done = work().await;

@@ -66,6 +66,13 @@ impl Recording {
         self.events.iter().filter(fits).cloned().collect()
     }
 
+    /// How long [`play`] takes at least.
+    pub fn length(&self) -> Duration {
+        let events = self.playable();
+        let times = events.first().zip(events.last());
+        Duration::from_millis(times.map_or(0.0, |(first, last)| last[1] - first[1]) as u64)
+    }
+
     /// The same with long pauses shortened.
     fn playable(&self) -> Vec<Vec<f64>> {
         let mut events = self.possible();
@@ -222,6 +229,7 @@ mod tests {
         .playable();
         let times: Vec<f64> = played.iter().map(|event| event[1]).collect();
         assert_eq!(times, [0.0, LONGEST_PAUSE]);
+        assert_eq!(Recording::default().length(), Duration::ZERO);
     }
 
     #[test]

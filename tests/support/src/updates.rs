@@ -9,6 +9,9 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
+/// The server's other name: a site on which the configuration lets nothing be captured.
+pub const EXCLUDED_SITE: &str = "localhost";
+
 /// What a path answers.
 #[derive(Clone)]
 pub struct Page {
@@ -62,6 +65,11 @@ impl Updates {
     /// The URL of a path.
     pub fn url(&self, path: &str) -> String {
         format!("http://127.0.0.1:{}{path}", self.port)
+    }
+
+    /// The same page on [`EXCLUDED_SITE`].
+    pub fn excluded_url(&self, path: &str) -> String {
+        format!("http://{EXCLUDED_SITE}:{}{path}", self.port)
     }
 
     /// When `path` was last asked for.

@@ -7,7 +7,7 @@ use crate::keystore::{Keystore, Kind};
 use crate::okta::{self, Okta, Org};
 use crate::policy::Policy;
 use crate::tacit::{self, Tacit};
-use crate::updates::{Page, Updates};
+use crate::updates::{EXCLUDED_SITE, Page, Updates};
 use crate::{net, process, programs};
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
@@ -91,6 +91,7 @@ impl World {
             Some("default-src 'none'; style-src 'none'; script-src 'none'"),
             NOTES,
         );
+        updates.set_html("/framed", None, FRAMED);
         let this = Self {
             policy: Policy::install(&json!({}))?,
             driver: Driver::start(path)?,
@@ -118,6 +119,7 @@ impl World {
             "server_origin": tacit::ORIGIN,
             "okta_origins": [okta::ORG_ORIGIN],
             "enrolment_token": self.enrolment_token,
+            "excluded_sites": [EXCLUDED_SITE],
         })
     }
 
@@ -251,6 +253,10 @@ fn publish(updates: &Updates, packed: &Path) -> Result<String> {
 /// A page to type on.
 const NOTES: &str = "<!doctype html><html lang=en><meta charset=utf-8><title>Notes</title>\
     <h1>Notes</h1><textarea id=notes rows=20 cols=80 autofocus></textarea>";
+
+/// The same inside another page.
+const FRAMED: &str = "<!doctype html><html lang=en><meta charset=utf-8><title>Framed</title>\
+    <iframe src=/notes width=900 height=600></iframe>";
 
 fn page(kind: &'static str, body: Vec<u8>) -> Page {
     Page {

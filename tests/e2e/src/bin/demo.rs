@@ -1,6 +1,6 @@
 //! `tacit-demo`: one sample user, one browser, four scenes. `cargo xtask demo` builds everything and calls it.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::{Parser, ValueEnum};
 use e2e::demo::{self, Stage};
 use e2e::person::Person;
@@ -8,6 +8,7 @@ use serde_json::json;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use support::browser::Window;
+use support::{okta, tacit};
 
 /// Shows Tacit with a sample user.
 #[derive(Parser)]
@@ -68,13 +69,6 @@ fn main() -> ExitCode {
 
 /// Whether the first scene was silent.
 async fn run(arguments: &Arguments) -> Result<bool> {
-    if !arguments.headless
-        && std::env::var_os("DISPLAY")
-            .or(std::env::var_os("WAYLAND_DISPLAY"))
-            .is_none()
-    {
-        bail!("there is no desktop to open a window on: use --headless");
-    }
     let user = person(arguments.user.as_ref(), 6)?;
     let impostor = person(arguments.impostor.as_ref(), 2)?;
     let window = if arguments.headless {
@@ -101,9 +95,17 @@ async fn run(arguments: &Arguments) -> Result<bool> {
         demo::others(&mut stage, &impostor, arguments.screenshots.as_deref()).await?;
     }
     if !arguments.headless {
+        println!("\nThe browser stays open.");
         println!(
-            "\nThe browser stays open. Ann's password: {}",
-            support::okta::PASSWORD
+            "  {}/login     {} with the password {}",
+            okta::APP_ORIGIN,
+            demo::ANN,
+            okta::PASSWORD
+        );
+        println!(
+            "  {}/console    admin with the password {}",
+            tacit::ORIGIN,
+            tacit::ADMIN_PASSWORD
         );
         println!("Press Enter to end.");
         let line = || std::io::stdin().read_line(&mut String::new());

@@ -2,8 +2,8 @@
 
 use anyhow::{Result, ensure};
 use e2e::harness::Scenario;
-use e2e::office::{ANN, Office};
-use e2e::person::STRICT;
+use e2e::office::{ANN, EXCLUDED, Office};
+use e2e::person::{FRAMED, NOTES, STRICT};
 use futures_util::FutureExt;
 use support::okta::{self, Org};
 
@@ -24,6 +24,14 @@ pub fn scenarios() -> Vec<Scenario<Office>> {
         Scenario {
             name: "silent_after_typing_on_a_page_with_the_strictest_policy",
             show: |office| strict_page(office).boxed_local(),
+        },
+        Scenario {
+            name: "silent_after_typing_in_a_frame_inside_a_page",
+            show: |office| in_a_frame(office).boxed_local(),
+        },
+        Scenario {
+            name: "what_is_typed_on_an_excluded_site_is_no_evidence",
+            show: |office| excluded_site(office).boxed_local(),
         },
         Scenario {
             name: "the_engine_gives_the_same_bits_in_the_worker_as_natively",
@@ -94,6 +102,54 @@ async fn identity_engine(office: &mut Office) -> Result<()> {
     office.world.set_org(Org::default())?;
     let record = record?;
     ensure!(record.is_silent(), "not silent: {}", record.describe());
+    Ok(())
+}
+
+async fn in_a_frame(office: &mut Office) -> Result<()> {
+    office.ann.lock(ANN).await?;
+    let browser = &office.ann.browser;
+    browser
+        .in_tab_of(&office.world, FRAMED, async || {
+            browser.find("iframe").await?.enter_frame().await?;
+            browser.click("#notes").await?;
+            office.person.has_typed_here(browser).await?;
+            Ok(browser.client.enter_parent_frame().await?)
+        })
+        .await?;
+    let record = office.ann.sign_in(&office.world, ANN).await?;
+    ensure!(record.is_silent(), "not silent: {}", record.describe());
+    Ok(())
+}
+
+/// The same typing, the same person: only the site differs from where it is silent.
+async fn excluded_site(office: &mut Office) -> Result<()> {
+    office.ann.lock(ANN).await?;
+    let browser = &office.ann.browser;
+    let url = office.world.updates.excluded_url(NOTES);
+    browser
+        .in_tab_at(EXCLUDED, &url, async || {
+            browser.click("#notes").await?;
+            office.person.has_typed_here(browser).await?;
+            let typed = browser
+                .run(
+                    "return document.getElementById('notes').value.length",
+                    Vec::new(),
+                )
+                .await?;
+            ensure!(
+                typed.as_u64().is_some_and(|length| length > 50),
+                "nothing was typed: {typed}"
+            );
+            Ok(())
+        })
+        .await?;
+    let record = office.ann.sign_in(&office.world, ANN).await?;
+    office.forget_work();
+    ensure!(
+        record.reasons() == ["no_evidence"] && record.outcome() == "step_up",
+        "{}",
+        record.describe()
+    );
     Ok(())
 }
 

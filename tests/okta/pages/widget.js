@@ -1,7 +1,7 @@
 // Starts Okta's own Sign-In Widget against this org's endpoints, as Okta's hosted page does.
 
 const place = document.getElementById("okta-login-container");
-const { pipeline, stateToken, fromUri, skipVerify, orgName } = place.dataset;
+const { pipeline, stateToken, fromUri, skipVerify, identifierFirst, orgName } = place.dataset;
 
 const settings = {
   baseUrl: location.origin,
@@ -17,6 +17,11 @@ const settings = {
   },
 };
 if (stateToken) settings.stateToken = stateToken;
+if (pipeline === "classic" && identifierFirst === "true") {
+  // Some names belong to an identity provider: the widget asks the org whose name it is.
+  settings.features.idpDiscovery = true;
+  settings.idpDiscovery = { requestContext: fromUri };
+}
 if (pipeline === "classic") Object.assign(settings, { useClassicEngine: true, relayState: fromUri });
 
 new OktaSignIn(settings).renderEl(

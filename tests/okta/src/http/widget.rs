@@ -8,7 +8,7 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 
 use super::error::PageError;
-use super::pages;
+use super::pages::{self, SignIn};
 use crate::config::{Config, Pipeline};
 use crate::org::Org;
 use crate::xml::escape_html;
@@ -32,7 +32,7 @@ pub async fn asset(
 }
 
 /// The page that starts it. Its styles are written by script, which the policy has to let pass; scripts are files alone.
-pub fn sign_in(config: &Config, from_uri: &str, state_token: Option<&str>) -> String {
+pub fn sign_in(config: &Config, shown: &SignIn<'_>) -> String {
     let pipeline = match config.pipeline {
         Pipeline::Classic => "classic",
         Pipeline::Oie => "oie",
@@ -40,11 +40,12 @@ pub fn sign_in(config: &Config, from_uri: &str, state_token: Option<&str>) -> St
     let body = format!(
         "<link rel=\"stylesheet\" href=\"/widget/css/okta-sign-in.min.css\">\
          <div id=\"okta-login-container\" data-pipeline=\"{pipeline}\" data-from-uri=\"{}\" data-state-token=\"{}\" \
-         data-skip-verify=\"{}\" data-org-name=\"{}\"></div>\
+         data-skip-verify=\"{}\" data-identifier-first=\"{}\" data-org-name=\"{}\"></div>\
          <script src=\"/widget/js/okta-sign-in.min.js\" defer></script><script src=\"/assets/widget.js\" defer></script>",
-        escape_html(from_uri),
-        escape_html(state_token.unwrap_or_default()),
-        config.skip_verify,
+        escape_html(shown.from_uri),
+        escape_html(shown.state_token.unwrap_or_default()),
+        shown.skips_verify,
+        shown.asks_name_first,
         escape_html(&config.org_name),
     );
     pages::page(&format!("{} - Sign In", config.org_name), "org", &body)

@@ -8,6 +8,7 @@ mod doctor;
 mod init;
 mod mail;
 mod oidc;
+mod okta;
 mod open;
 mod policy;
 mod rollout;
@@ -61,6 +62,9 @@ enum Command {
     /// The policy and its versions.
     #[command(subcommand)]
     Policy(policy::Command),
+    /// The org as one file says.
+    #[command(subcommand)]
+    Okta(okta::Command),
     /// People and groups that Okta pushes.
     #[command(subcommand)]
     Scim(scim::Command),
@@ -115,6 +119,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Token(command) => command.run(data).await?,
         Command::Rollout(command) => command.run(data).await?,
         Command::Policy(command) => command.run(data).await?,
+        Command::Okta(command) => return command.run(data).await,
         Command::Scim(command) => return command.run(data).await,
         Command::Admin(command) => command.run(data).await?,
         Command::Audit(command) => command.run(data).await?,

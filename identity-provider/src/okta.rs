@@ -1,3 +1,4 @@
 //! Okta from our side: its management API.
 
 pub mod client;
+pub mod organiser;

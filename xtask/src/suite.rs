@@ -115,7 +115,11 @@ pub fn run(areas: &[Area]) -> Result<()> {
 /// A full disk fails tests in odd places, one after the other: then this line explains it.
 fn report_free_space() {
     if let Some(free) = run::free_space() {
-        eprintln!("  {:.1} GB free at {}", free as f64 / 1e9, run::target().display());
+        eprintln!(
+            "  {:.1} GB free at {}",
+            free as f64 / 1e9,
+            run::target().display()
+        );
     }
 }
 

@@ -13,6 +13,7 @@ pub mod decision;
 pub mod device;
 pub mod factor;
 pub mod oidc;
+pub mod okta_object;
 pub mod outbox;
 pub mod policy;
 pub mod prompt;

@@ -6,6 +6,7 @@ use crate::{
     http::{oidc::OidcCache, saml::SamlCache},
     keys::MasterKey,
     limits::Limits,
+    okta::connect::OktaClients,
     settings::Settings,
     store::{Result, Store, Write, decision::Decision},
 };
@@ -41,6 +42,8 @@ pub struct Parts {
     pub saml: SamlCache,
     /// Opened signing keys of OpenID connections.
     pub oidc: OidcCache,
+    /// Clients of orgs, with their connections and access tokens.
+    pub okta: OktaClients,
 }
 
 impl Deref for App {
@@ -69,6 +72,7 @@ impl App {
             policies: PolicyCache::default(),
             saml: SamlCache::default(),
             oidc: OidcCache::default(),
+            okta: OktaClients::default(),
         }))
     }
 

@@ -62,7 +62,7 @@ enum Command {
     /// The policy and its versions.
     #[command(subcommand)]
     Policy(policy::Command),
-    /// The org as one file says.
+    /// The orgs of connections: what is done there, and what they tell us.
     #[command(subcommand)]
     Okta(okta::Command),
     /// People and groups that Okta pushes.

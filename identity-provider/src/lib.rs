@@ -17,6 +17,7 @@ pub mod bench;
 pub mod bench_oidc;
 pub mod cli;
 pub mod clock;
+pub mod delivery;
 pub mod domain;
 pub mod http;
 pub mod keys;

@@ -52,6 +52,18 @@ fn describe() {
         "tacit_scim_token_seconds_left",
         "Until the last good SCIM token of a connection expires; 0 = there is none any more"
     );
+    metrics::describe_counter!(
+        "tacit_okta_actions_total",
+        "Attempts at actions at orgs, by kind and result"
+    );
+    metrics::describe_gauge!(
+        "tacit_okta_actions",
+        "Actions at orgs that wait or were given up, by state"
+    );
+    metrics::describe_counter!(
+        "tacit_okta_events_total",
+        "Events of orgs, by what became of them"
+    );
     metrics::describe_histogram!(
         "tacit_challenge_seconds",
         "From the request to the decision"

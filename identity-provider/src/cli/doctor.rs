@@ -222,6 +222,9 @@ async fn examine(app: &App, findings: &mut Findings) -> anyhow::Result<()> {
     for (step, finding) in super::scim::examine(app).await? {
         findings.note(&step, finding);
     }
+    for (step, finding) in super::okta::examine(app).await? {
+        findings.note(&step, finding);
+    }
     mail::examine(app, findings).await
 }
 

@@ -6,6 +6,7 @@ use crate::{
     clock::rfc3339,
     mail::{Letter, Mailer},
     random,
+    store::outbox::{LETTERS, OutboxRow},
 };
 use anyhow::{Context, bail};
 use clap::Subcommand;
@@ -35,7 +36,7 @@ impl Command {
             Self::List { json } => list(&app, json).await,
             Self::Retry => {
                 let now = app.now_ms();
-                let revived = app.store.revive_letters(now).await?;
+                let revived = app.store.revive(&LETTERS, now).await?;
                 app.store
                     .insert_admin_event(
                         now,
@@ -75,7 +76,8 @@ async fn test(app: &App, address: &str) -> anyhow::Result<()> {
 }
 
 async fn list(app: &App, json: bool) -> anyhow::Result<()> {
-    for row in app.store.latest_letters(LISTED).await? {
+    let rows: Vec<OutboxRow> = app.store.latest(&LETTERS, LISTED).await?;
+    for row in rows {
         if json {
             open::print_json(&row)?;
         } else {

@@ -52,11 +52,14 @@ impl Serve {
             .with_context(|| format!("listening on {}", app.settings.listen))?;
         let sweeper = tokio::spawn(sweep(app.clone()));
         let postman = tokio::spawn(crate::mail::delivery::run(app.clone()));
+        let envoy = tokio::spawn(crate::okta::delivery::run(app.clone()));
         tracing::info!(origin = %app.settings.origin, listen = %listener.local_addr()?, tls = tls.is_some(), "serving");
         accept(&app, listener, tls).await;
         sweeper.abort();
         // A notice under way is claimed for a while only, and then tried again under the same Message-ID.
         postman.abort();
+        // So is an action at an org, under the same name.
+        envoy.abort();
         app.store.close().await;
         tracing::info!("stopped");
         Ok(())
@@ -187,6 +190,9 @@ async fn sweep(app: App) {
         metrics::handle().run_upkeep();
         if let Err(error) = http::scim::report_tokens(&app).await {
             tracing::warn!(%error, "SCIM tokens could not be looked at");
+        }
+        if let Err(error) = crate::okta::delivery::look_after(&app).await {
+            tracing::warn!(%error, "actions at orgs could not be looked at");
         }
         match app.store.sweep(Clock::System.now_ms()).await {
             Ok(gone) => tracing::debug!(gone, "swept"),

@@ -91,9 +91,10 @@ async fn set(
         app.store.find_user_by_name(login).await?.with_context(|| {
             format!("nobody is called {login}: `tacit user list` shows everybody")
         })?;
-    app.store.set_user_status(&user.id, status).await?;
+    let now = app.now_ms();
+    app.store.set_user_status(&user.id, status, now).await?;
     app.store
-        .insert_admin_event(app.now_ms(), kind, &open::actor(), login)
+        .insert_admin_event(now, kind, &open::actor(), login)
         .await?;
     println!("{login} is {}", status.code());
     Ok(())

@@ -183,7 +183,16 @@ async fn score(
         write.commit().await.map_err(StoreError::from)?;
         return Err(why_not_scored(app, challenge, now).await?.into());
     }
-    remember_verdict(&mut write, user, device, claims, &question.blockers, now).await?;
+    remember_verdict(
+        &mut write,
+        challenge,
+        user,
+        device,
+        claims,
+        &question.blockers,
+        now,
+    )
+    .await?;
     let mut decision = Decision::of(challenge, judgement.outcome, &judgement.reasons, now);
     decision.device = device.id.to_string();
     decision.installation = claims.cnf.jkt.to_string();
@@ -208,9 +217,10 @@ async fn score(
     })
 }
 
-/// `Impostor` and `Automated` switch silence off; `Unsure` starts its minute, unless it came within one.
+/// `Impostor` and `Automated` switch silence off, and the first also does what the connection wants done at its org; `Unsure` starts its minute, unless it came within one.
 async fn remember_verdict(
     write: &mut Write<'_>,
+    challenge: &Challenge,
     user: &User,
     device: &Device,
     claims: &Answer,
@@ -219,10 +229,17 @@ async fn remember_verdict(
 ) -> Result<(), StoreError> {
     match claims.evidence.verdict {
         Verdict::Impostor => {
-            Store::switch_silence_off(write, &user.id, &device.id, Reason::Impostor, now).await
+            let reason = Reason::Impostor;
+            if Store::switch_silence_off(write, &user.id, &device.id, reason, now).await? {
+                let (connection, cause) = (&challenge.connection, challenge.id.as_str());
+                Store::queue_takeover(write, connection, &user.id, cause, now).await?;
+            }
+            Ok(())
         }
         Verdict::Automated => {
-            Store::switch_silence_off(write, &user.id, &device.id, Reason::Automated, now).await
+            let reason = Reason::Automated;
+            Store::switch_silence_off(write, &user.id, &device.id, reason, now).await?;
+            Ok(())
         }
         Verdict::Unsure if !blockers.contains(&Reason::TooSoon) => {
             Store::note_unsure(write, &user.id, &device.id, now).await

@@ -67,6 +67,7 @@ pub mod enrolment;
 pub mod factor;
 pub mod notice;
 pub mod oidc;
+pub mod okta;
 pub mod policy;
 pub mod request;
 pub mod scim;

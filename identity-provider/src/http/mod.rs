@@ -6,6 +6,7 @@ pub mod console;
 pub mod fallback;
 pub mod health;
 pub mod oidc;
+pub mod okta;
 pub mod package;
 pub mod saml;
 pub mod scim;
@@ -41,6 +42,7 @@ pub fn router(app: App) -> Router {
         .merge(saml::routes())
         .merge(oidc::routes())
         .merge(scim::routes(&app))
+        .merge(okta::routes())
         .merge(challenge::routes())
         .merge(agent::routes())
         .merge(fallback::routes())

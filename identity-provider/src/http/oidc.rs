@@ -11,7 +11,8 @@ mod token;
 mod userinfo;
 
 pub use answer::{OidcError, respond};
-pub use signer::{OidcCache, Signer};
+pub use discovery::published;
+pub use signer::{OidcCache, Signer, SignerError};
 
 use crate::{
     app::App,

@@ -5,8 +5,11 @@ use crate::{
     app::App,
     backoff::Backoff,
     clock::{HOUR, MINUTE, Millis, SECOND},
-    random,
-    store::{StoreError, outbox::OutboxRow},
+    delivery::{self, Became, Tries},
+    store::{
+        StoreError,
+        outbox::{LETTERS, OutboxRow},
+    },
 };
 use std::time::Duration;
 
@@ -16,9 +19,12 @@ pub const ATTEMPTS: i64 = 16;
 const ROUND: i64 = 20;
 /// Who claimed a row has it to himself for so long; longer than one message may take.
 const LEASE: Millis = 2 * MINUTE;
-const BACKOFF: Backoff = Backoff {
-    first: 30 * SECOND,
-    longest: 2 * HOUR,
+const TRIES: Tries = Tries {
+    most: ATTEMPTS,
+    backoff: Backoff {
+        first: 30 * SECOND,
+        longest: 2 * HOUR,
+    },
 };
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
@@ -50,10 +56,10 @@ pub async fn run(app: App) {
 /// One round: tries what is due, and returns how many were sent.
 pub async fn deliver_due(app: &App, mailer: &Mailer) -> Result<usize, StoreError> {
     let mut sent = 0;
-    for id in app.store.due_letters(app.now_ms(), ROUND).await? {
+    for id in app.store.due(&LETTERS, app.now_ms(), ROUND).await? {
         let now = app.now_ms();
         // Between the two another process may have taken it.
-        if let Some(row) = app.store.claim_letter(&id, now, now + LEASE).await? {
+        if let Some(row) = app.store.claim(&LETTERS, &id, now, now + LEASE).await? {
             sent += usize::from(deliver(app, mailer, &row).await?);
         }
     }
@@ -67,29 +73,39 @@ async fn deliver(app: &App, mailer: &Mailer, row: &OutboxRow) -> Result<bool, St
         subject: &row.subject,
         body: &row.body,
     };
-    let sent = mailer.send(&letter).await;
-    let now = app.now_ms();
-    let result = match &sent {
-        Ok(()) => "sent",
-        Err(Problem::Later(_)) if row.attempts < ATTEMPTS => "later",
-        Err(_) => "dead",
-    };
-    metrics::counter!("tacit_notices_total", "result" => result).increment(1);
-    match sent {
-        Ok(()) => app.store.letter_sent(&row.id, now).await?,
-        Err(problem) if result == "later" => {
-            tracing::info!(notice = row.id, %problem, attempts = row.attempts, "a notice has to wait");
-            let due_at = now + BACKOFF.pause(row.attempts, random::below(1_000));
-            app.store
-                .letter_waits(&row.id, &problem.to_string(), due_at)
-                .await?;
+    let result = match mailer.send(&letter).await {
+        Ok(()) => {
+            app.store.sent(&LETTERS, &row.id, app.now_ms()).await?;
+            "sent"
         }
         Err(problem) => {
-            tracing::error!(notice = row.id, %problem, attempts = row.attempts, "a notice could not be delivered");
-            app.store
-                .letter_died(&row.id, &problem.to_string(), now)
-                .await?;
+            let problem = match problem {
+                Problem::Later(why) => delivery::Problem::Later(why),
+                Problem::Never(why) => delivery::Problem::Never(why),
+            };
+            let attempt = (row.id.as_str(), row.attempts);
+            let became = delivery::failed(app, &LETTERS, &TRIES, attempt, &problem).await?;
+            match became {
+                Became::Later => {
+                    tracing::info!(
+                        notice = row.id,
+                        ?problem,
+                        attempts = row.attempts,
+                        "a notice has to wait"
+                    );
+                }
+                Became::Dead => {
+                    tracing::error!(
+                        notice = row.id,
+                        ?problem,
+                        attempts = row.attempts,
+                        "a notice could not be delivered"
+                    );
+                }
+            }
+            became.code()
         }
-    }
+    };
+    metrics::counter!("tacit_notices_total", "result" => result).increment(1);
     Ok(result == "sent")
 }

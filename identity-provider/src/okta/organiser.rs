@@ -40,7 +40,7 @@ use crate::{
 use clicks::{Clicks, SKIP_VERIFY, clicks};
 use file::{Access, Usage, Wanted};
 use guard::administrator_remains;
-use object::{Key, Kind, Object, objects};
+use object::{Key, Kind, Object, Secret, objects};
 use ours::Ours;
 use plan::{Input, Plan, Record, Refusal};
 use secret::{SecretError, fingerprint};
@@ -69,6 +69,9 @@ pub enum Error {
         /// Why it failed.
         cause: client::Error,
     },
+    /// The link of a connection to its org.
+    #[error("run_time: {0}")]
+    Link(String),
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -141,6 +144,7 @@ pub struct Organiser {
     /// Ours; the lock is in it.
     data: PathBuf,
     client: Client,
+    way: Way,
     /// Who acts, for the records.
     actor: String,
 }
@@ -179,14 +183,10 @@ impl Organiser {
             }
         };
         let mut options = Options::new(wanted.org.url.clone(), credential);
-        options.ca = way.ca;
-        if let Some(address) = way.address {
-            let host = wanted.org.url.as_str().trim_start_matches("https://");
-            let host = host.split(':').next().unwrap_or(host);
-            options.addresses.insert(host.to_owned(), address);
-        }
-        if let Some(bounds) = way.bounds {
-            options.bounds = bounds;
+        options.ca.clone_from(&way.ca);
+        options.addresses = addresses(&wanted, &way);
+        if let Some(bounds) = &way.bounds {
+            options.bounds = bounds.clone();
         }
         let client = Client::new(options, app.clock.clone()).map_err(call("setting up"))?;
         Ok(Self {
@@ -195,6 +195,7 @@ impl Organiser {
             folder: folder.to_owned(),
             data: data.to_owned(),
             client,
+            way,
             actor: actor.to_owned(),
         })
     }
@@ -260,7 +261,7 @@ impl Organiser {
     ) -> Result<Plan> {
         let records = records(rows);
         let objects = objects(&self.wanted, ours);
-        let secrets = self.fingerprints(&objects)?;
+        let secrets = self.fingerprints(&objects, ours)?;
         let holds = self.holds(snapshot, &records).await?;
         Ok(Plan::of(Input {
             objects,
@@ -273,13 +274,21 @@ impl Organiser {
         }))
     }
 
-    fn fingerprints(&self, objects: &[Object]) -> Result<BTreeMap<Key, String>> {
+    fn fingerprints(&self, objects: &[Object], ours: &Ours) -> Result<BTreeMap<Key, String>> {
         let mut secrets = BTreeMap::new();
         for object in objects {
-            if let Some((_, source)) = &object.secret {
-                let text = source.read(&self.folder)?;
-                secrets.insert(object.key.clone(), fingerprint(&self.app.master, &text));
-            }
+            let print = match &object.secret {
+                None => continue,
+                Some((_, Secret::Named(source))) => {
+                    fingerprint(&self.app.master, &source.read(&self.folder)?)
+                }
+                Some((_, Secret::OfReceiver(connection))) => ours
+                    .hook_hashes
+                    .get(connection)
+                    .cloned()
+                    .unwrap_or_default(),
+            };
+            secrets.insert(object.key.clone(), print);
         }
         Ok(secrets)
     }
@@ -366,6 +375,10 @@ impl Organiser {
             .await?)
     }
 
+    fn addresses(&self) -> BTreeMap<String, SocketAddr> {
+        addresses(&self.wanted, &self.way)
+    }
+
     fn connection_of(&self, idp: &str) -> Option<&ConnectionId> {
         self.wanted.idp(idp).map(|idp| &idp.connection)
     }
@@ -421,6 +434,15 @@ pub fn scopes(wanted: &Wanted) -> Vec<String> {
         .into_iter()
         .filter(|name| !manages(name).is_some_and(|m| all.contains(m.as_str())))
         .map(str::to_owned)
+        .collect()
+}
+
+fn addresses(wanted: &Wanted, way: &Way) -> BTreeMap<String, SocketAddr> {
+    let host = wanted.org.url.as_str().trim_start_matches("https://");
+    let host = host.split(':').next().unwrap_or(host);
+    way.address
+        .iter()
+        .map(|address| (host.to_owned(), *address))
         .collect()
 }
 

@@ -30,6 +30,7 @@ impl Store {
         .bind(passkey.last_used_at)
         .execute(&mut **write)
         .await?;
+        Self::queue_enrolment(write, user, now).await?;
         Ok(true)
     }
 

@@ -252,6 +252,7 @@ impl Store {
         .bind(binding.created_at)
         .execute(&mut **write)
         .await?;
+        Self::queue_enrolment(write, &binding.user, binding.created_at).await?;
         Ok(true)
     }
 
@@ -375,15 +376,15 @@ impl Store {
         Ok(found)
     }
 
-    /// No silent answer for this person on this device until a strong factor passes.
+    /// No silent answer for this person on this device until a strong factor passes. `false` if there was none before.
     pub async fn switch_silence_off(
         write: &mut Write<'_>,
         user: &UserId,
         device: &DeviceId,
         reason: Reason,
         now: Millis,
-    ) -> Result<()> {
-        sqlx::query(
+    ) -> Result<bool> {
+        let done = sqlx::query(
             "UPDATE norms SET silence_off_at = $3, silence_off_reason = $4, updated_at = $3 \
              WHERE user_id = $1 AND device_id = $2 AND silence_off_at = 0",
         )
@@ -393,7 +394,7 @@ impl Store {
         .bind(reason.code())
         .execute(&mut **write)
         .await?;
-        Ok(())
+        Ok(done.rows_affected() == 1)
     }
 
     /// A strong factor of this person passed in a browser of this device.
@@ -481,10 +482,15 @@ fn user_names(logins: Vec<String>) -> Result<Vec<UserName>> {
 }
 
 async fn end_bindings(write: &mut Write<'_>, device: &DeviceId, now: Millis) -> Result<()> {
-    sqlx::query("UPDATE bindings SET revoked_at = $2 WHERE device_id = $1 AND revoked_at = 0")
-        .bind(device.as_str())
-        .bind(now)
-        .execute(&mut **write)
-        .await?;
+    let people: Vec<String> = sqlx::query_scalar(
+        "UPDATE bindings SET revoked_at = $2 WHERE device_id = $1 AND revoked_at = 0 RETURNING user_id",
+    )
+    .bind(device.as_str())
+    .bind(now)
+    .fetch_all(&mut **write)
+    .await?;
+    for user in people {
+        Store::queue_enrolment(write, &UserId::from_row_text(user), now).await?;
+    }
     Ok(())
 }

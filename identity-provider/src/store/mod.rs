@@ -13,10 +13,12 @@ pub mod decision;
 pub mod device;
 pub mod factor;
 pub mod oidc;
+pub mod okta;
 pub mod okta_object;
 pub mod outbox;
 pub mod policy;
 pub mod prompt;
+pub mod queue;
 mod recent;
 pub mod replay;
 pub mod rollout;
@@ -195,7 +197,10 @@ impl Store {
             write.commit().await?;
             gone += done.rows_affected();
         }
-        Ok(gone + self.sweep_outbox(now).await? + self.sweep_prompts(now).await?)
+        for queue in [&outbox::LETTERS, &okta::ACTIONS] {
+            gone += self.sweep_queue(queue, now).await?;
+        }
+        Ok(gone + self.sweep_prompts(now).await?)
     }
 }
 

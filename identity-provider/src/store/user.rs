@@ -106,13 +106,19 @@ impl Store {
     }
 
     /// Activates or disables a person; `false` if there is none with this id.
-    pub async fn set_user_status(&self, id: &UserId, status: UserStatus) -> Result<bool> {
-        let mut write = self.one().await?;
+    pub async fn set_user_status(
+        &self,
+        id: &UserId,
+        status: UserStatus,
+        now: Millis,
+    ) -> Result<bool> {
+        let mut write = self.write().await?;
         let done = sqlx::query("UPDATE users SET status = $2 WHERE id = $1")
             .bind(id.as_str())
             .bind(status.code())
             .execute(&mut *write)
             .await?;
+        Self::queue_enrolment(&mut write, id, now).await?;
         write.commit().await?;
         Ok(done.rows_affected() == 1)
     }

@@ -239,7 +239,7 @@ on_both_databases! {
 
     async fn disabled_people_get_nothing(database: Database) {
         let mut s = Scene::new(database).await;
-        s.server.app.store.set_user_status(&s.server.ann.id, tacit::domain::user::UserStatus::Disabled).await.unwrap();
+        s.server.app.store.set_user_status(&s.server.ann.id, tacit::domain::user::UserStatus::Disabled, s.server.now()).await.unwrap();
         s.again().await;
         assert_eq!(s.reason(|_| {}).await, "not_enrolled");
         let state = s.agent.beats(&s.server, &s.agent.heartbeat(&s.server, Vec::new())).await.json();

@@ -340,7 +340,7 @@ on_both_databases! {
         assert_eq!(open().await, [Purpose::SignIn, Purpose::Bind, Purpose::Passkey, Purpose::Totp]);
         Agent::enrolled(&server).await;
         assert_eq!(open().await, [Purpose::SignIn, Purpose::Bind], "additions are held");
-        server.app.store.set_user_status(&server.ann.id, tacit::domain::user::UserStatus::Disabled).await.unwrap();
+        server.app.store.set_user_status(&server.ann.id, tacit::domain::user::UserStatus::Disabled, server.now()).await.unwrap();
         assert!(open().await.is_empty(), "nobody who may sign in");
     }
 

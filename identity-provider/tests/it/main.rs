@@ -20,6 +20,7 @@ mod enrolment;
 mod fallback;
 mod notices;
 mod oidc;
+mod okta;
 mod operations;
 mod policy;
 mod program;

@@ -23,7 +23,8 @@ use tacit::{
     settings::{Mail, MailTls},
     store::{
         Store,
-        outbox::{OutboxCounts, OutboxRow, WAITING},
+        outbox::{LETTERS, OutboxRow, WAITING},
+        queue::Counts,
     },
 };
 
@@ -137,7 +138,7 @@ async fn only(server: &Server) -> OutboxRow {
     let [row] = server
         .app
         .store
-        .latest_letters(9)
+        .latest(&LETTERS, 9)
         .await
         .unwrap()
         .try_into()
@@ -147,7 +148,7 @@ async fn only(server: &Server) -> OutboxRow {
 
 /// Recipients and subjects, sorted.
 async fn letters(server: &Server) -> Vec<(String, String)> {
-    let rows = server.app.store.latest_letters(99).await.unwrap();
+    let rows: Vec<OutboxRow> = server.app.store.latest(&LETTERS, 99).await.unwrap();
     let mut letters: Vec<_> = rows
         .into_iter()
         .map(|row| (row.recipient, row.subject))
@@ -188,7 +189,7 @@ on_both_databases! {
         for kind in ["bound", "factor_added", "device_revoked"] {
             assert!(kinds.iter().any(|k| k == kind), "{kind} in {kinds:?}");
         }
-        for row in server.app.store.latest_letters(99).await.unwrap() {
+        for row in server.app.store.latest::<OutboxRow>(&LETTERS, 99).await.unwrap() {
             assert!(row.body.contains(" for ann@acme.test."), "{}", row.body);
             assert!(row.body.contains("If you did not expect this"), "{}", row.body);
         }
@@ -239,7 +240,7 @@ on_both_databases! {
         let mailer = mailer(&server);
         put(&server, "never@acme.test").await;
         deliver_due(&server.app, &mailer).await.unwrap();
-        let row = server.app.store.latest_dead_letter().await.unwrap().unwrap();
+        let row: OutboxRow = server.app.store.dead(&LETTERS, 1).await.unwrap().remove(0);
         assert_eq!((row.attempts, row.recipient.as_str()), (1, "never@acme.test"), "a 5yz reply is final");
         assert!(row.problem.contains("nobody has that name"), "{}", row.problem);
         put(&server, "later@acme.test").await;
@@ -247,12 +248,12 @@ on_both_databases! {
             server.wait(3 * HOUR);
             deliver_due(&server.app, &mailer).await.unwrap();
         }
-        let counts = server.app.store.count_letters().await.unwrap();
-        assert_eq!(counts, OutboxCounts { waiting: 0, tried: 0, dead: 2 }, "a 4yz reply is final in the end");
+        let counts = server.app.store.count(&LETTERS).await.unwrap();
+        assert_eq!(counts, Counts { waiting: 0, tried: 0, dead: 2 }, "a 4yz reply is final in the end");
         server.wait(3 * HOUR);
         assert_eq!(deliver_due(&server.app, &mailer).await.unwrap(), 0);
-        assert_eq!(server.app.store.revive_letters(server.now()).await.unwrap(), 2);
-        assert_eq!(server.app.store.count_letters().await.unwrap().waiting, 2);
+        assert_eq!(server.app.store.revive(&LETTERS, server.now()).await.unwrap(), 2);
+        assert_eq!(server.app.store.count(&LETTERS).await.unwrap().waiting, 2);
         smtp.took_nothing_more();
     }
 
@@ -272,8 +273,8 @@ on_both_databases! {
         assert_eq!(people.len(), 6);
 
         put(&one, OPS).await;
-        let [id] = one.app.store.due_letters(one.now(), 9).await.unwrap().try_into().unwrap();
-        let claimed = one.app.store.claim_letter(&id, one.now(), one.now() + 2 * MINUTE).await.unwrap().unwrap();
+        let [id] = one.app.store.due(&LETTERS, one.now(), 9).await.unwrap().try_into().unwrap();
+        let claimed: OutboxRow = one.app.store.claim(&LETTERS, &id, one.now(), one.now() + 2 * MINUTE).await.unwrap().unwrap();
         let letter = Letter { id: &id, to: &claimed.recipient, subject: "s", body: "b" };
         a.send(&letter).await.unwrap(); // … and here the process dies: sent, but not noted.
         assert_eq!(deliver_due(&two.app, &b).await.unwrap(), 0, "it is claimed");
@@ -301,7 +302,7 @@ on_both_databases! {
         }
         write.commit().await.unwrap();
         Agent::enrolled(&server).await;
-        assert_eq!(server.app.store.count_letters().await.unwrap().waiting, WAITING, "and a binding still happens");
+        assert_eq!(server.app.store.count(&LETTERS).await.unwrap().waiting, WAITING, "and a binding still happens");
     }
 }
 
@@ -318,7 +319,7 @@ async fn a_slow_server_is_given_up_on() {
         "the others still get theirs"
     );
     assert_eq!(smtp.next()["to"][0], OPS);
-    let rows = server.app.store.latest_letters(9).await.unwrap();
+    let rows: Vec<OutboxRow> = server.app.store.latest(&LETTERS, 9).await.unwrap();
     let slow = rows
         .iter()
         .find(|row| row.recipient == "slow@acme.test")

@@ -68,7 +68,7 @@ on_both_databases! {
         assert_eq!(all.len(), 4);
         let second = store.find_user_by_name("Ann@acme.test").await.unwrap().unwrap();
         assert_eq!(store.groups_of(&second.id).await.unwrap(), ["a", "b"]);
-        assert!(store.set_user_status(&second.id, UserStatus::Disabled).await.unwrap());
+        assert!(store.set_user_status(&second.id, UserStatus::Disabled, server.now()).await.unwrap());
         assert_eq!(store.find_user(&second.id).await.unwrap().unwrap().status, UserStatus::Disabled);
     }
 

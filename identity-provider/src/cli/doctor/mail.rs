@@ -1,10 +1,14 @@
 //! Whether notices reach anybody.
 
 use super::{Findings, failed};
-use crate::{app::App, mail::Mailer};
+use crate::{
+    app::App,
+    mail::Mailer,
+    store::outbox::{LETTERS, OutboxRow},
+};
 
 pub(super) async fn examine(app: &App, findings: &mut Findings) -> anyhow::Result<()> {
-    let counts = app.store.count_letters().await?;
+    let counts = app.store.count(&LETTERS).await?;
     let Some(mail) = &app.settings.mail else {
         // No fault: but nobody should believe that somebody is told.
         let what = "not set up, so notices are in `tacit audit events` and on the console only; [mail] in tacit.toml sends them";
@@ -29,8 +33,8 @@ pub(super) async fn examine(app: &App, findings: &mut Findings) -> anyhow::Resul
             "{waiting} on their way, {tried} of them tried before"
         )),
         (dead, ..) => {
-            let last = app.store.latest_dead_letter().await?;
-            let why = last.map_or_else(String::new, |row| {
+            let last: Vec<OutboxRow> = app.store.dead(&LETTERS, 1).await?;
+            let why = last.first().map_or_else(String::new, |row| {
                 format!(", the last one to {}: {}", row.recipient, row.problem)
             });
             failed(

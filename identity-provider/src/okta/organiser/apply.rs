@@ -6,7 +6,7 @@ use super::{
     compare::differences,
     local,
     lock::Lock,
-    object::{Key, Kind, Object, resolve, unresolved},
+    object::{Key, Kind, Object, Secret, resolve, unresolved},
     plan::{Action, Plan, Refusal, Step},
     remote::{is_ambiguous, may_exist},
     snapshot::{Found, Snapshot},
@@ -14,6 +14,7 @@ use super::{
 use crate::{okta::client, store::okta_object::OktaObjectRow};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use wire::id::ConnectionId;
 use zeroize::Zeroizing;
 
 /// What may happen.
@@ -202,8 +203,8 @@ impl Run<'_> {
         let o = self.organiser;
         let object = &step.object;
         match object.key.kind {
-            Kind::Connection => return self.connection(object).await,
-            Kind::Metadata => return self.metadata(object, plan).await,
+            Kind::Connection => return self.connection(object, snapshot).await,
+            Kind::Metadata => return self.metadata(object, plan, snapshot).await,
             _ => {}
         }
         let id_of = |key: &Key| plan.step(key).and_then(|step| step.id.clone());
@@ -226,11 +227,49 @@ impl Run<'_> {
         }
         let mut row = self.row(object, parent, snapshot);
         let secret = match &object.secret {
-            Some((at, source)) => Some((*at, source.read(&o.folder)?)),
+            Some((at, Secret::Named(source))) => {
+                let text = source.read(&o.folder)?;
+                row.secret = super::fingerprint(&o.app.master, &text);
+                Some((*at, text))
+            }
+            Some((at, Secret::OfReceiver(connection))) => {
+                let is_only_seen = step
+                    .action
+                    .differences()
+                    .iter()
+                    .all(|d| matches!(d.at.as_str(), "status" | "verificationStatus"));
+                match &step.action {
+                    // Nothing is sent, so what the org shows stays as it is.
+                    Action::Change(_) if is_only_seen => {
+                        row.secret = local::ours(&o.app, &o.wanted)
+                            .await?
+                            .hook_hashes
+                            .remove(connection)
+                            .unwrap_or_default();
+                        None
+                    }
+                    Action::Resume => {
+                        row.secret = local::ours(&o.app, &o.wanted)
+                            .await?
+                            .hook_hashes
+                            .remove(connection)
+                            .unwrap_or_default();
+                        None
+                    }
+                    _ => {
+                        let text = o.make_hook_secret(connection).await?;
+                        row.secret = crate::keys::hash(text.as_bytes());
+                        Some((*at, text))
+                    }
+                }
+            }
             None => None,
         };
-        if let Some((_, secret)) = &secret {
-            row.secret = super::fingerprint(&o.app.master, secret);
+        if object.key.kind == Kind::Link {
+            let id = ConnectionId::new(object.key.name.as_str())
+                .map_err(|e| Error::Connection(object.key.name.clone(), e.to_string()))?;
+            o.put_link(&id, &shall).await?;
+            return self.keep_ours(object, row, id.as_str()).await;
         }
         let id = match (&step.action, &step.id) {
             (Action::Create { .. }, _) => {
@@ -447,7 +486,22 @@ impl Run<'_> {
         Ok(())
     }
 
-    async fn connection(&self, object: &Object) -> Result<Outcome> {
+    /// Notes down something on our own side.
+    async fn keep_ours(
+        &self,
+        object: &Object,
+        mut row: OktaObjectRow,
+        id: &str,
+    ) -> Result<Outcome> {
+        let o = self.organiser;
+        row.okta_id = id.into();
+        row.made_at = o.app.now_ms();
+        o.app.store.put_okta_object(&row).await?;
+        o.note("okta_own_side_organised", &object.key, id).await?;
+        Ok(Outcome::Done(String::new()))
+    }
+
+    async fn connection(&self, object: &Object, snapshot: &Snapshot) -> Result<Outcome> {
         let o = self.organiser;
         let idp = o
             .wanted
@@ -456,12 +510,12 @@ impl Run<'_> {
             .find(|idp| idp.connection.as_str() == object.key.name);
         if let Some(idp) = idp {
             o.put_connection(idp).await?;
-            o.note("connection_organised", &object.key, "").await?;
         }
-        Ok(Outcome::Done(String::new()))
+        self.keep_ours(object, self.row(object, None, snapshot), &object.key.name)
+            .await
     }
 
-    async fn metadata(&self, object: &Object, plan: &Plan) -> Result<Outcome> {
+    async fn metadata(&self, object: &Object, plan: &Plan, snapshot: &Snapshot) -> Result<Outcome> {
         let o = self.organiser;
         let idp = object.parent.as_ref();
         let id = idp
@@ -471,8 +525,8 @@ impl Run<'_> {
         match (id, connection, idp) {
             (Some(id), Some(connection), _) => {
                 o.import_metadata(connection, &id).await?;
-                o.note("metadata_imported", &object.key, &id).await?;
-                Ok(Outcome::Done(String::new()))
+                self.keep_ours(object, self.row(object, None, snapshot), &id)
+                    .await
             }
             (_, _, Some(idp)) => Err(Error::Missing(object.key.clone(), idp.clone())),
             (_, _, None) => Ok(Outcome::Done(String::new())),

@@ -93,7 +93,14 @@ impl Organiser {
                 action: "remove",
                 key: &key,
             });
-            if let Some(refusal) = self.take_away(&key, &row, &snapshot).await? {
+            if key.kind.is_ours() {
+                let refusal = self.take_out_of_ours(&key).await?;
+                tell(Progress::Done(""));
+                match refusal {
+                    Some(refusal) => destroyed.left.push((key.clone(), refusal)),
+                    None => destroyed.removed.push(key.clone()),
+                }
+            } else if let Some(refusal) = self.take_away(&key, &row, &snapshot).await? {
                 tell(Progress::Waits(&refusal));
                 destroyed.left.push((key.clone(), refusal));
             } else {
@@ -103,20 +110,25 @@ impl Organiser {
             self.app.store.forget_okta_object(&row).await?;
             self.note("okta_object_removed", &key, &row.okta_id).await?;
         }
-        for idp in &self.wanted.idps {
-            if destroyed.removed.contains(&Key::new(Kind::Idp, &idp.name)) {
-                let id: &ConnectionId = &idp.connection;
-                self.drop_metadata(id).await?;
-                destroyed.left.push((
-                    Key::new(Kind::Connection, id.as_str()),
-                    Refusal::new(
-                        "the audit trail speaks of it; it answers nobody any more",
-                        "nothing has to be done",
-                    ),
-                ));
+        Ok(Some(destroyed))
+    }
+
+    /// Our own side; why something stays, if it does.
+    async fn take_out_of_ours(&self, key: &Key) -> Result<Option<Refusal>> {
+        let Ok(id) = ConnectionId::new(key.name.as_str()) else {
+            return Ok(None);
+        };
+        match key.kind {
+            Kind::Metadata => self.drop_metadata(&id).await?,
+            Kind::Link => self.app.store.forget_okta_org(&id).await?,
+            _ => {
+                return Ok(Some(Refusal::new(
+                    "the audit trail speaks of it; without its identity provider it answers nobody",
+                    "nothing has to be done",
+                )));
             }
         }
-        Ok(Some(destroyed))
+        Ok(None)
     }
 
     /// Takes one object away; why it stays, if it does.

@@ -7,7 +7,8 @@ mod reader;
 
 pub use parts::{
     App, Attribute, Authenticator, Bindings, EventHook, Group, Idp, Matching, OidcSide, Op, Origin,
-    Pattern, Policy, Prompt, Protocol, Route, SamlSide, Signals, SubjectName, Usage, ValueType,
+    Pattern, Policy, Prompt, Protocol, Route, RunTime, SamlSide, Signals, SubjectName, Usage,
+    ValueType,
 };
 
 use super::secret::SecretSource;
@@ -46,6 +47,8 @@ pub struct Wanted {
     pub signals: Vec<Signals>,
     /// Routing rules.
     pub routes: Vec<Route>,
+    /// What the server does at the org while people sign in.
+    pub run_time: Option<RunTime>,
 }
 
 /// The org.
@@ -171,6 +174,14 @@ impl Wanted {
             hooks: read(&mut top, "event_hook", parts::hook)?,
             signals: read(&mut top, "security_events", parts::signals)?,
             routes: read(&mut top, "routing_rule", parts::route)?,
+            run_time: match top.table("run_time")? {
+                Some(mut table) => {
+                    let run_time = parts::run_time(&mut table)?;
+                    table.finish()?;
+                    Some(run_time)
+                }
+                None => None,
+            },
         };
         wanted
             .idps
@@ -281,6 +292,7 @@ impl Wanted {
                 ));
             }
         }
+        self.check_run_time(&whole)?;
         if !self.routes.is_empty() && self.org.administrators.is_empty() {
             return Err(top.fault_of(
                 "org",
@@ -289,6 +301,72 @@ impl Wanted {
             ));
         }
         Ok(())
+    }
+}
+
+impl Wanted {
+    fn check_run_time(&self, whole: &dyn Fn(String, &str) -> Fault) -> Result<(), Fault> {
+        let Some(run_time) = &self.run_time else {
+            let hook = self
+                .hooks
+                .iter()
+                .find(|hook| hook.receiver.is_none())
+                .map(|hook| ("event_hook", &hook.name));
+            let signals = self
+                .signals
+                .iter()
+                .find(|s| s.well_known_url.is_none())
+                .map(|s| ("security_events", &s.name));
+            return match hook.or(signals) {
+                None => Ok(()),
+                Some((kind, name)) => Err(whole(
+                    format!(
+                        "{kind} {name} is this server's own, and nothing says of which connection"
+                    ),
+                    "add [run_time] with `connection = \"NAME\"`",
+                )),
+            };
+        };
+        if !self
+            .idps
+            .iter()
+            .any(|idp| idp.connection == run_time.connection)
+        {
+            return Err(whole(
+                format!(
+                    "run_time names the connection {}, which no identity provider of this file has",
+                    run_time.connection
+                ),
+                "write the `connection` of a [[saml_idp]] or [[oidc_idp]] of this file",
+            ));
+        }
+        for group in [&run_time.keeps_group, &run_time.watches_group]
+            .into_iter()
+            .flatten()
+        {
+            if !self.groups.iter().any(|g| g.name == *group) {
+                return Err(whole(
+                    format!("run_time names the group {group}, which this file does not have"),
+                    "add a [[group]] of that name; `existing = true` if the org has it already",
+                ));
+            }
+        }
+        match &run_time.keeps_attribute {
+            Some(name)
+                if !self
+                    .attributes
+                    .iter()
+                    .any(|a| a.name == *name && a.value_type == ValueType::Boolean) =>
+            {
+                Err(whole(
+                    format!(
+                        "run_time names the attribute {name}, which is no boolean attribute of this file"
+                    ),
+                    "add an [[attribute]] of that name and `type = \"boolean\"`",
+                ))
+            }
+            _ => Ok(()),
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{
     Error, Organiser, Result,
-    file::{Idp, OidcSide, Protocol, SubjectName, Usage, Wanted},
+    file::{Access, Idp, OidcSide, Protocol, SubjectName, Usage, Wanted},
     object::callback,
     ours::{OurCertificate, OurConnection, Ours, service_provider},
 };
@@ -11,12 +11,15 @@ use crate::{
     domain::{
         connection::{Connection, KeyStatus, Role},
         oidc::{OidcClient, Subject, generate_key, generate_secret},
+        okta::{Effects, OktaOrg, OnTakeover},
         signing,
     },
+    keys,
+    okta::connect::StoredCredential,
     random,
     store::StoreError,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use standards::{
     oidc::{
         client::{AuthMethod, Client},
@@ -29,11 +32,6 @@ use std::collections::BTreeMap;
 use wire::id::ConnectionId;
 use zeroize::Zeroizing;
 
-/// Where the server receives event hooks; `http` serves it.
-pub const EVENT_HOOK_PATH: &str = "/okta/events";
-/// Where the server describes its transmitter of security events; `http` serves it.
-pub const SSF_PATH: &str = "/.well-known/ssf-configuration";
-
 /// The connections that a file names, as they are.
 pub async fn ours(app: &App, wanted: &Wanted) -> Result<Ours> {
     let mut connections = BTreeMap::new();
@@ -43,12 +41,27 @@ pub async fn ours(app: &App, wanted: &Wanted) -> Result<Ours> {
             connections.insert(id.to_string(), read(app, &connection).await?);
         }
     }
-    Ok(Ours {
+    let mut ours = Ours {
         origin: app.settings.origin.to_string(),
-        event_hook_url: app.url(EVENT_HOOK_PATH),
-        ssf_configuration_url: app.url(SSF_PATH),
         connections,
-    })
+        ..Ours::default()
+    };
+    if let Some(run_time) = &wanted.run_time
+        && let Some(org) = app.store.find_okta_org(&run_time.connection).await?
+    {
+        let effects = &org.effects;
+        let body = json!({
+            "org": org.org,
+            "group": effects.group,
+            "attribute": effects.attribute,
+            "watched_group": effects.watched_group,
+            "on_takeover": effects.on_takeover,
+        });
+        ours.links.insert(org.connection.to_string(), body);
+        ours.hook_hashes
+            .insert(org.connection.to_string(), org.hook_hash);
+    }
+    Ok(ours)
 }
 
 async fn read(app: &App, connection: &Connection) -> Result<OurConnection> {
@@ -220,6 +233,74 @@ impl Organiser {
         Ok(())
     }
 
+    /// Says what the server does at the org while people sign in. `shall` is the object's body.
+    pub(super) async fn put_link(&self, id: &ConnectionId, shall: &Value) -> Result<()> {
+        let Some(run_time) = &self.wanted.run_time else {
+            return Ok(());
+        };
+        let text = |member: &str| shall.get(member).and_then(Value::as_str).map(str::to_owned);
+        let effects = Effects {
+            group: text("group"),
+            attribute: text("attribute"),
+            watched_group: text("watched_group"),
+            on_takeover: run_time.on_takeover.clone(),
+        };
+        let effects = effects.checked().map_err(|e| Error::Link(e.to_string()))?;
+        let stored = match (&run_time.token, &self.wanted.org.access) {
+            (Some(source), _) | (None, Access::Token(source)) => StoredCredential::Token {
+                token: source.read(&self.folder)?.to_string(),
+            },
+            (
+                None,
+                Access::ServiceApp {
+                    client_id,
+                    key_id,
+                    key,
+                },
+            ) => StoredCredential::ServiceApp {
+                client_id: client_id.clone(),
+                kid: key_id.clone(),
+                scopes: run_time_scopes(&effects),
+                key: key.read(&self.folder)?.to_string(),
+            },
+        };
+        let before = self.app.store.find_okta_org(id).await?;
+        let org = OktaOrg {
+            connection: id.clone(),
+            org: self.wanted.org.url.clone(),
+            sealed_credential: stored.seal(&self.app.master, id),
+            ca: self
+                .way
+                .ca
+                .as_ref()
+                .map(|pem| String::from_utf8_lossy(pem).into_owned())
+                .unwrap_or_default(),
+            addresses: self.addresses(),
+            effects,
+            updated_at: self
+                .app
+                .now_ms()
+                .max(before.as_ref().map_or(0, |b| b.updated_at + 1)),
+            hook_hash: before.map(|b| b.hook_hash).unwrap_or_default(),
+        };
+        Ok(self.app.store.put_okta_org(&org).await?)
+    }
+
+    /// A new secret for the receiver of events; what the org showed so far is not good any more.
+    pub(super) async fn make_hook_secret(&self, connection: &str) -> Result<Zeroizing<String>> {
+        let id = ConnectionId::new(connection)
+            .map_err(|e| Error::Connection(connection.into(), e.to_string()))?;
+        let found = self.app.store.find_okta_org(&id).await?;
+        let Some(mut org) = found else {
+            return Err(Error::Link(format!("the connection {id} has no org yet")));
+        };
+        let secret = Zeroizing::new(random::token::<32>());
+        org.hook_hash = keys::hash(secret.as_bytes());
+        org.updated_at = self.app.now_ms().max(org.updated_at + 1);
+        self.app.store.put_okta_org(&org).await?;
+        Ok(secret)
+    }
+
     /// Takes the org's metadata out of a connection, so that it answers nobody any more.
     pub(super) async fn drop_metadata(&self, id: &ConnectionId) -> Result<()> {
         if let Some(mut connection) = self.app.store.find_connection(id).await? {
@@ -229,4 +310,19 @@ impl Organiser {
         }
         Ok(())
     }
+}
+
+/// What a service application asks for at run time.
+fn run_time_scopes(effects: &Effects) -> Vec<String> {
+    let mut scopes = vec!["okta.users.manage".to_owned()];
+    if effects.group.is_some() {
+        scopes.push("okta.groups.manage".into());
+    }
+    if effects.on_takeover.contains(&OnTakeover::UniversalLogout) {
+        scopes.push("okta.universalLogout.manage".into());
+    }
+    if effects.on_takeover.contains(&OnTakeover::RiskHigh) {
+        scopes.push("okta.userRisk.manage".into());
+    }
+    scopes
 }

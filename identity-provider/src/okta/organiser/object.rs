@@ -3,7 +3,9 @@
 //! A body may name an object whose id is not known yet: a [`reference`], which [`resolve`] replaces.
 
 use super::{
-    file::{Bindings, Idp, Matching, OidcSide, Protocol, SamlSide, SubjectName, Usage, Wanted},
+    file::{
+        Access, Bindings, Idp, Matching, OidcSide, Protocol, SamlSide, SubjectName, Usage, Wanted,
+    },
     ours::Ours,
     secret::SecretSource,
 };
@@ -27,6 +29,8 @@ pub enum Kind {
     Idp,
     /// Ours: the org's SP metadata in the connection.
     Metadata,
+    /// Ours: what the server does at the org while people sign in.
+    Link,
     /// An authenticator of Identity Engine.
     Authenticator,
     /// A sign-on policy.
@@ -47,7 +51,7 @@ pub enum Kind {
 
 impl Kind {
     /// All, in their order.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Connection,
         Self::Group,
         Self::Attribute,
@@ -55,6 +59,7 @@ impl Kind {
         Self::Certificate,
         Self::Idp,
         Self::Metadata,
+        Self::Link,
         Self::Authenticator,
         Self::Policy,
         Self::PolicyRule,
@@ -75,6 +80,7 @@ impl Kind {
             Self::Certificate => "certificate",
             Self::Idp => "identity_provider",
             Self::Metadata => "metadata",
+            Self::Link => "run_time",
             Self::Authenticator => "authenticator",
             Self::Policy => "sign_on_policy",
             Self::PolicyRule => "sign_on_rule",
@@ -93,7 +99,7 @@ impl Kind {
 
     /// Whether it is in our database and not in the org.
     pub const fn is_ours(self) -> bool {
-        matches!(self, Self::Connection | Self::Metadata)
+        matches!(self, Self::Connection | Self::Metadata | Self::Link)
     }
 
     /// Whether the org can switch it off and on.
@@ -148,11 +154,30 @@ pub struct Object {
     /// What is sent, and what has to be found again.
     pub body: Value,
     /// A secret that is sent and never found again, and where in `body` it goes.
-    pub secret: Option<(&'static str, SecretSource)>,
+    pub secret: Option<(&'static str, Secret)>,
     /// The object it is part of.
     pub parent: Option<Key>,
     /// Only looked up, never made.
     pub existing: bool,
+}
+
+/// A secret that is sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Secret {
+    /// What the file names.
+    Named(SecretSource),
+    /// What the org shows at this server's receiver of the connection: made anew whenever it is sent, and known to nobody.
+    OfReceiver(String),
+}
+
+impl Secret {
+    /// Where it is, for people.
+    pub fn shown(&self) -> String {
+        match self {
+            Self::Named(source) => source.shown(),
+            Self::OfReceiver(_) => "this server".into(),
+        }
+    }
 }
 
 impl Object {
@@ -362,11 +387,37 @@ pub fn objects(wanted: &Wanted, ours: &Ours) -> Vec<Object> {
             });
         }
     }
+    let own = wanted
+        .run_time
+        .as_ref()
+        .map(|run_time| run_time.connection.as_str())
+        .unwrap_or_default();
+    if let Some(run_time) = &wanted.run_time {
+        let group = |name: &Option<String>| match name {
+            Some(name) => reference(&Key::new(Kind::Group, name)),
+            None => Value::Null,
+        };
+        let body = json!({
+            "org": wanted.org.url,
+            "group": group(&run_time.keeps_group),
+            "attribute": run_time.keeps_attribute,
+            "watched_group": group(&run_time.watches_group),
+            "on_takeover": run_time.on_takeover,
+        });
+        let source = match (&run_time.token, &wanted.org.access) {
+            (Some(token), _) | (None, Access::Token(token)) => token,
+            (None, Access::ServiceApp { key, .. }) => key,
+        };
+        all.push(Object {
+            secret: Some(("/credential", Secret::Named(source.clone()))),
+            ..Object::new(Kind::Link, own, body)
+        });
+    }
     for hook in &wanted.hooks {
-        let url = hook
-            .url
-            .clone()
-            .unwrap_or_else(|| ours.event_hook_url.clone());
+        let (url, secret) = match &hook.receiver {
+            Some((url, source)) => (url.clone(), Secret::Named(source.clone())),
+            None => (ours.event_hook_url(own), Secret::OfReceiver(own.to_owned())),
+        };
         let body = json!({
             "name": hook.name,
             "events": { "type": "EVENT_TYPE", "items": hook.events },
@@ -377,7 +428,7 @@ pub fn objects(wanted: &Wanted, ours: &Ours) -> Vec<Object> {
             },
         });
         all.push(Object {
-            secret: Some(("/channel/config/authScheme/value", hook.secret.clone())),
+            secret: Some(("/channel/config/authScheme/value", secret)),
             ..Object::new(Kind::Hook, &hook.name, body)
         });
     }
@@ -385,7 +436,7 @@ pub fn objects(wanted: &Wanted, ours: &Ours) -> Vec<Object> {
         let url = signals
             .well_known_url
             .clone()
-            .unwrap_or_else(|| ours.ssf_configuration_url.clone());
+            .unwrap_or_else(|| ours.ssf_configuration_url(own));
         let body =
             json!({ "name": signals.name, "type": "okta", "settings": { "well_known_url": url } });
         all.push(Object::new(Kind::Signals, &signals.name, body));

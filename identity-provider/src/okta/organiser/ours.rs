@@ -8,10 +8,10 @@ use std::collections::BTreeMap;
 pub struct Ours {
     /// `https://login.acme.test`
     pub origin: String,
-    /// Where event hooks are received.
-    pub event_hook_url: String,
-    /// Where security events are described.
-    pub ssf_configuration_url: String,
+    /// What is done at orgs at run time, by connection.
+    pub links: BTreeMap<String, Value>,
+    /// Hashes of the secrets that orgs show with events, by connection.
+    pub hook_hashes: BTreeMap<String, String>,
     /// Connections by name.
     pub connections: BTreeMap<String, OurConnection>,
 }
@@ -91,6 +91,16 @@ impl Ours {
     /// As [`crate::http::saml::sso_url`].
     pub fn sso_url(&self, name: &str) -> String {
         format!("{}/saml/{name}/sso", self.origin)
+    }
+
+    /// As [`crate::http::okta::hook_url`].
+    pub fn event_hook_url(&self, name: &str) -> String {
+        format!("{}/okta/{name}/events", self.origin)
+    }
+
+    /// As [`crate::okta::transmitter::well_known_url`].
+    pub fn ssf_configuration_url(&self, name: &str) -> String {
+        format!("{}/ssf/{name}/.well-known/ssf-configuration", self.origin)
     }
 
     /// As [`crate::http::oidc::issuer`].

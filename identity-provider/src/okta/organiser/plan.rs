@@ -307,6 +307,7 @@ fn decide(
     match object.key.kind {
         Kind::Connection => return (decide_connection(object, record, input), None),
         Kind::Metadata => return (decide_metadata(object, record, input), None),
+        Kind::Link => return (decide_link(object, record, input, ids), None),
         Kind::Authenticator if input.snapshot.pipeline == Pipeline::Classic => {
             let why = "Classic has no authenticators";
             return (
@@ -479,6 +480,40 @@ fn decide_connection(object: &Object, record: Option<&Record>, input: &Input<'_>
                     .join(", ")
             ),
             "change it with `tacit connection update`, or take it over with `tacit okta apply --adopt`",
+        )),
+    }
+}
+
+fn decide_link(
+    object: &Object,
+    record: Option<&Record>,
+    input: &Input<'_>,
+    ids: &BTreeMap<Key, String>,
+) -> Action {
+    let Some(is) = input.ours.links.get(&object.key.name) else {
+        return Action::Create {
+            again: record.is_some_and(|r| !r.is_intended),
+        };
+    };
+    let shall = resolve(&object.body, &|key| ids.get(key).cloned());
+    let mut different: Vec<Difference> = differences(&shall, is)
+        .into_iter()
+        .map(|d| Difference {
+            shall: shown(&d.shall),
+            ..d
+        })
+        .collect();
+    if let (Some(record), Some((_, secret))) = (record, &object.secret)
+        && input.secrets.get(&object.key) != Some(&record.secret)
+    {
+        different.push(Difference::of_secret("credential", &secret.shown()));
+    }
+    match (different.is_empty(), record.is_some() || input.adopts) {
+        (true, _) => Action::Leave,
+        (false, true) => Action::Change(different),
+        (false, false) => Action::Blocked(Refusal::new(
+            "the connection does other things at an org, which this file did not set up",
+            "change it with `tacit okta connect`, or take it over with `tacit okta apply --adopt`",
         )),
     }
 }

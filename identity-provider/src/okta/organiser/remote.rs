@@ -56,7 +56,7 @@ impl Organiser {
         };
         for kind in kinds {
             let found = match kind {
-                Kind::Connection | Kind::Metadata => continue,
+                Kind::Connection | Kind::Metadata | Kind::Link => continue,
                 Kind::Authenticator if organization.pipeline == Pipeline::Classic => continue,
                 Kind::Group => self.groups(objects, rows).await?,
                 Kind::Attribute => self.attributes().await?,
@@ -616,7 +616,7 @@ const fn collection(kind: Kind) -> &'static [&'static str] {
         Kind::App | Kind::Assignment => &["apps"],
         Kind::Hook => &["eventHooks"],
         Kind::Signals => &["security-events-providers"],
-        Kind::Connection | Kind::Metadata => &[],
+        Kind::Connection | Kind::Metadata | Kind::Link => &[],
     }
 }
 

@@ -57,7 +57,7 @@ impl File<'_> {
             .as_ref()
             .map_or_else(String::new, |key| self.id_of(key));
         let (kind, lines) = match object.key.kind {
-            Kind::Connection | Kind::Metadata => return,
+            Kind::Connection | Kind::Metadata | Kind::Link => return,
             Kind::Group if object.existing => {
                 return self.data("okta_group", object, vec![Is("name", at("/profile/name"))]);
             }

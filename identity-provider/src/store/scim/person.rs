@@ -174,6 +174,8 @@ impl Store {
             return Ok(Err(Refusal::Refused(refused)));
         }
         Self::depart(&mut write, &before, now).await?;
+        // While the row is there to tell whom it is about.
+        Self::queue_enrolment(&mut write, &before.id, now).await?;
         Self::erase(&mut write, &before.id).await?;
         let deed = Deed {
             kind: "scim_user_deleted",
@@ -184,6 +186,37 @@ impl Store {
         Self::insert_deed(&mut write, &deed, now).await?;
         write.commit().await?;
         Ok(Ok(()))
+    }
+
+    /// Deactivates or activates a person within the caller's transaction because an event of the org's says so, with all
+    /// that follows; `false` if they were that already.
+    pub(in crate::store) async fn move_by_hook(
+        write: &mut Write<'_>,
+        connection: &str,
+        id: &UserId,
+        to_active: bool,
+        now: Millis,
+    ) -> Result<bool> {
+        let Some(before) = lock(write, connection, id).await? else {
+            return Ok(false);
+        };
+        if before.is_active() == to_active {
+            return Ok(false);
+        }
+        sqlx::query(
+            "UPDATE users SET status = $2, version = version + 1, updated_at = $3 WHERE id = $1",
+        )
+        .bind(id.as_str())
+        .bind(status(to_active))
+        .bind(now.max(before.updated_at))
+        .execute(&mut **write)
+        .await?;
+        match to_active {
+            true => Self::come_back(write, id).await?,
+            false => Self::depart(write, &before, now).await?,
+        }
+        Self::queue_enrolment(write, id, now).await?;
+        Ok(true)
     }
 
     /// What a change of a person brings with it.
@@ -212,6 +245,9 @@ impl Store {
             Self::depart(write, before, now).await?;
         } else if !before.is_active() && after.is_active() {
             Self::come_back(write, &after.id).await?;
+        }
+        if before.is_active() != after.is_active() || is_another {
+            Self::queue_enrolment(write, &after.id, now).await?;
         }
         let detail = match (is_another, before.user.user_name == after.user.user_name) {
             (true, _) => format!("{} is somebody else now", after.user.user_name),

@@ -318,14 +318,14 @@ on_both_databases! {
         }
         let in_url = server.get(&format!("{}?access_token={token}", rp.path("userinfo")), &[]).await;
         assert_eq!(in_url.status, 401, "never in a URL");
-        server.app.store.set_user_status(&server.ann.id, UserStatus::Disabled).await.unwrap();
+        server.app.store.set_user_status(&server.ann.id, UserStatus::Disabled, server.now()).await.unwrap();
         assert_eq!(rp.userinfo(&server, &token).await.status, 401, "disabled");
-        server.app.store.set_user_status(&server.ann.id, UserStatus::Active).await.unwrap();
+        server.app.store.set_user_status(&server.ann.id, UserStatus::Active, server.now()).await.unwrap();
         assert_eq!(rp.userinfo(&server, &token).await.status, 200);
         server.wait(10 * MINUTE);
         assert_eq!(rp.userinfo(&server, &token).await.status, 401, "over");
         let unused = rp.exchange(&code(&rp, &server).await);
-        server.app.store.set_user_status(&server.ann.id, UserStatus::Disabled).await.unwrap();
+        server.app.store.set_user_status(&server.ann.id, UserStatus::Disabled, server.now()).await.unwrap();
         let reply = rp.token(&server, &unused).await;
         assert_eq!((reply.status.as_u16(), reply.json()["error"].as_str()), (400, Some("invalid_grant")), "disabled between code and token");
     }

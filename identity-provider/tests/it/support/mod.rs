@@ -4,6 +4,7 @@ pub mod agent;
 pub mod browser;
 pub mod database;
 pub mod oidc;
+pub mod org;
 pub mod provisioner;
 pub mod server;
 

@@ -1,6 +1,8 @@
 //! The tables of the file.
 
 use super::{Fault, SecretSource, reader::Reader};
+use crate::domain::okta::OnTakeover;
+use clap::ValueEnum as _;
 use wire::id::ConnectionId;
 
 /// A group.
@@ -243,12 +245,10 @@ pub struct App {
 pub struct EventHook {
     /// What administrators see.
     pub name: String,
-    /// Where events go; this server's own receiver if left out.
-    pub url: Option<String>,
+    /// Where events go, and what the org shows there; this server's own receiver if left out.
+    pub receiver: Option<(String, SecretSource)>,
     /// Which.
     pub events: Vec<String>,
-    /// What the org shows, so that the receiver knows it.
-    pub secret: SecretSource,
 }
 
 /// A transmitter of security events, for Identity Threat Protection.
@@ -258,6 +258,23 @@ pub struct Signals {
     pub name: String,
     /// Its description; this server's own if left out.
     pub well_known_url: Option<String>,
+}
+
+/// What the server does at the org while people sign in: see [`crate::domain::okta`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunTime {
+    /// For which connection's people.
+    pub connection: ConnectionId,
+    /// A group that enrolled people are kept in.
+    pub keeps_group: Option<String>,
+    /// A boolean attribute that is true for enrolled people.
+    pub keeps_attribute: Option<String>,
+    /// A group that lets people in.
+    pub watches_group: Option<String>,
+    /// What happens when somebody else is at the keyboard.
+    pub on_takeover: Vec<OnTakeover>,
+    /// An API token with fewer rights, for that alone; [`super::Org::access`] if left out.
+    pub token: Option<SecretSource>,
 }
 
 /// A routing rule.
@@ -561,17 +578,20 @@ pub(super) fn app(table: &mut Reader<'_>) -> Result<App, Fault> {
 }
 
 pub(super) fn hook(table: &mut Reader<'_>) -> Result<EventHook, Fault> {
-    let Some(secret) = table.secret("secret")? else {
-        return Err(table.fault(
-            "has no secret that the receiver knows the org by",
-            "add `secret_env = \"NAME\"` or `secret_file = \"PATH\"`",
-        ));
+    let receiver = match (table.url("url")?, table.secret("secret")?) {
+        (None, None) => None,
+        (Some(url), Some(secret)) => Some((url, secret)),
+        _ => {
+            return Err(table.fault(
+                "has one of address and secret without the other",
+                "give `url` and `secret_env` (or `secret_file`), or neither: then this server receives the events",
+            ));
+        }
     };
     let hook = EventHook {
         name: table.name(100)?,
-        url: table.url("url")?,
+        receiver,
         events: table.texts("events")?,
-        secret,
     };
     match hook.events.is_empty() {
         false => Ok(hook),
@@ -579,6 +599,54 @@ pub(super) fn hook(table: &mut Reader<'_>) -> Result<EventHook, Fault> {
             "events",
             "is missing or empty",
             "add `events = [\"group.user_membership.add\", …]`",
+        )),
+    }
+}
+
+pub(super) fn run_time(table: &mut Reader<'_>) -> Result<RunTime, Fault> {
+    let connection = table.required("connection")?;
+    let connection = ConnectionId::new(connection).map_err(|_| {
+        table.fault_of(
+            "connection",
+            "is no name of a connection",
+            "write lower-case letters, digits and hyphens",
+        )
+    })?;
+    let mut on_takeover = Vec::new();
+    for text in table.texts("on_takeover")? {
+        let known = OnTakeover::value_variants().iter().find(|one| {
+            one.to_possible_value()
+                .is_some_and(|v| v.matches(&text, false))
+        });
+        match known {
+            Some(one) => on_takeover.push(*one),
+            None => {
+                let all: Vec<String> = OnTakeover::value_variants()
+                    .iter()
+                    .filter_map(|one| Some(format!("\"{}\"", one.to_possible_value()?.get_name())))
+                    .collect();
+                return Err(table.fault_of(
+                    "on_takeover",
+                    "is not known",
+                    format!("write some of {}", all.join(", ")),
+                ));
+            }
+        }
+    }
+    let run_time = RunTime {
+        connection,
+        keeps_group: table.text("keeps_group")?,
+        keeps_attribute: table.text("keeps_attribute")?,
+        watches_group: table.text("watches_group")?,
+        on_takeover,
+        token: table.secret("token")?,
+    };
+    match run_time.keeps_group.is_some() && run_time.keeps_group == run_time.watches_group {
+        false => Ok(run_time),
+        true => Err(table.fault_of(
+            "watches_group",
+            "is the group that is kept: one would follow from the other",
+            "name another group",
         )),
     }
 }

@@ -123,7 +123,7 @@ fn every_fault_names_its_line_its_place_and_its_repair() {
             "never for everybody by accident",
         ),
         (
-            "[[event_hook]]\nname = \"h\"\nevents = [\"a\"]\n",
+            "[[event_hook]]\nname = \"h\"\nevents = [\"a\"]\nurl = \"https://a.test/x\"\n",
             5,
             "event_hook[0]",
             "secret_env",

@@ -108,9 +108,8 @@ fn world() -> World {
     };
     let ours = Ours {
         origin: "https://login.test".into(),
-        event_hook_url: "https://login.test/okta/events".into(),
-        ssf_configuration_url: "https://login.test/.well-known/ssf-configuration".into(),
         connections: BTreeMap::from([("us".to_owned(), connection)]),
+        ..Ours::default()
     };
     let snapshot = Snapshot {
         org_id: "00o1".into(),

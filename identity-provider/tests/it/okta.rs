@@ -1,0 +1,3 @@
+//! Okta from our side.
+
+mod client;

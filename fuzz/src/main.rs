@@ -1,5 +1,6 @@
 //! Throws mutated messages at the targets; see README.md.
 
+mod event_hook;
 mod mutate;
 mod oidc;
 // The same org that the tests of `standards` know, so that there is one place where good requests are made.

@@ -1,6 +1,6 @@
 //! The targets: a name, good messages to begin with, words to put in, and a function from bytes to an outcome.
 
-use crate::{oidc, okta, scim};
+use crate::{event_hook, oidc, okta, scim};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use ring::{
     rand::SystemRandom,
@@ -141,6 +141,12 @@ pub static TARGETS: &[Target] = &[
         seeds: scim::patch_seeds,
         words: scim::WORDS,
         run: scim::patch,
+    },
+    Target {
+        name: "event_hook",
+        seeds: event_hook::seeds,
+        words: event_hook::WORDS,
+        run: event_hook::run,
     },
 ];
 

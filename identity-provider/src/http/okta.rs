@@ -151,7 +151,7 @@ async fn receive(
         guesses.note_wrong(from, now);
         return Err(Refused::Unauthorized);
     }
-    if !is_json(request.headers()) {
+    if !shell::is_utf8(request.headers(), &["application/json"]) {
         return Err(Refused::MediaType);
     }
     let body = bytes(request, &app).await?;
@@ -180,25 +180,6 @@ fn knows_secret(headers: &HeaderMap, hash: &str) -> bool {
         return false;
     };
     value.len() <= SECRET && keys::same(&keys::hash(value.as_bytes()), hash)
-}
-
-fn is_json(headers: &HeaderMap) -> bool {
-    let text = |name| headers.get(name).and_then(|v| v.to_str().ok());
-    let mut parts = text(header::CONTENT_TYPE)
-        .unwrap_or_default()
-        .split(';')
-        .map(str::trim);
-    let is_json = parts
-        .next()
-        .is_some_and(|kind| kind.eq_ignore_ascii_case("application/json"));
-    let is_utf8 = parts
-        .filter_map(|p| p.split_once('='))
-        .all(|(name, value)| {
-            !name.trim().eq_ignore_ascii_case("charset")
-                || value.trim().trim_matches('"').eq_ignore_ascii_case("utf-8")
-        });
-    let encoding = text(header::CONTENT_ENCODING).unwrap_or("identity");
-    is_json && is_utf8 && encoding.trim().eq_ignore_ascii_case("identity")
 }
 
 async fn bytes(request: Request, app: &App) -> Result<Bytes, Refused> {

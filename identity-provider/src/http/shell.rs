@@ -50,6 +50,26 @@ impl FromRequestParts<App> for Arrived {
     }
 }
 
+/// Whether a body is of one of these types, in UTF-8 as far as it says, and not compressed.
+pub fn is_utf8(headers: &HeaderMap, kinds: &[&str]) -> bool {
+    let text = |name| headers.get(name).and_then(|v| v.to_str().ok());
+    let encoding = text(header::CONTENT_ENCODING).unwrap_or("identity");
+    let mut parts = text(header::CONTENT_TYPE)
+        .unwrap_or_default()
+        .split(';')
+        .map(str::trim);
+    let kind = parts.next().unwrap_or_default();
+    let is_utf8 = parts
+        .filter_map(|p| p.split_once('='))
+        .all(|(name, value)| {
+            !name.trim().eq_ignore_ascii_case("charset")
+                || value.trim().trim_matches('"').eq_ignore_ascii_case("utf-8")
+        });
+    encoding.trim().eq_ignore_ascii_case("identity")
+        && kinds.iter().any(|k| k.eq_ignore_ascii_case(kind))
+        && is_utf8
+}
+
 /// The last address of `X-Forwarded-For` that is not a declared proxy, where the peer is one.
 pub fn client_of(app: &App, peer: Option<IpAddr>, headers: &HeaderMap) -> IpAddr {
     let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ip| ip.to_canonical());

@@ -11,6 +11,7 @@
 //! done it (429, 401 with a stale token, no connection). No error holds a token.
 
 mod authenticators;
+mod dpop;
 mod error;
 mod groups;
 mod hooks;
@@ -51,7 +52,7 @@ use crate::{
     clock::{Clock, Millis, SECOND},
     random,
 };
-use http::{Answer, Body, Call, Exchange, Repeat};
+use http::{Answer, Authorization, Body, Call, Exchange, Repeat};
 use reqwest::Method;
 use serde::{Serialize, de::DeserializeOwned};
 use std::{collections::BTreeMap, fmt, net::SocketAddr, time::Duration};
@@ -310,17 +311,24 @@ impl Client {
         let now = self.clock.now_ms();
         let authorization = match (&self.credential, call.is_authorized) {
             (_, false) => None,
-            (Credential::Token(token), true) => {
-                Some(Zeroizing::new(format!("SSWS {}", token.as_str())))
-            }
+            (Credential::Token(token), true) => Some(Authorization {
+                scheme: "SSWS",
+                secret: token.clone(),
+                proof: None,
+            }),
             (Credential::ServiceApp(app), true) => {
-                let token = self.tokens.token(&self.exchange, app, now).await?;
-                Some(Zeroizing::new(format!("Bearer {}", token.as_str())))
+                let tokens = &self.tokens;
+                Some(tokens.authorization(&self.exchange, app, call, now).await?)
             }
         };
-        self.exchange
-            .make(call, authorization.as_ref().map(|a| a.as_str()), now)
-            .await
+        let answer = self
+            .exchange
+            .make(call, authorization.as_ref(), now)
+            .await?;
+        if authorization.is_some_and(|a| a.proof.is_some()) {
+            self.tokens.keep_nonce(&answer).await;
+        }
+        Ok(answer)
     }
 
     /// Waits until the limit that `answer` says is used up starts anew, so that the next page is not refused.

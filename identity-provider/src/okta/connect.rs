@@ -115,6 +115,16 @@ pub fn client(app: &App, org: &OktaOrg) -> Result<Client, ConnectError> {
     client_within(app, org, Bounds::default())
 }
 
+/// A client that does not wait for an org that is down: for a look.
+pub fn impatient_client(app: &App, org: &OktaOrg) -> Result<Client, ConnectError> {
+    let bounds = Bounds {
+        exchange: Duration::from_secs(10),
+        attempts: 1,
+        ..Bounds::default()
+    };
+    client_within(app, org, bounds)
+}
+
 fn client_within(app: &App, org: &OktaOrg, bounds: Bounds) -> Result<Client, ConnectError> {
     let stored = StoredCredential::open(&org.sealed_credential, &app.master, &org.connection)?;
     let options = Options {

@@ -73,7 +73,11 @@ pub async fn deliver_due(app: &App) -> Result<usize, StoreError> {
             }
             match under_way.join_next().await {
                 None => break,
-                Some(Ok(result)) => done += usize::from(result?),
+                Some(Ok(Ok(is_done))) => done += usize::from(is_done),
+                // One row that cannot be read holds up no other.
+                Some(Ok(Err(error))) => {
+                    tracing::warn!(%error, "an action at an org could not be read or noted");
+                }
                 // Its lease ends, and somebody tries again.
                 Some(Err(error)) => tracing::error!(%error, "an attempt at an action ended early"),
             }
@@ -145,6 +149,12 @@ async fn deliver(app: App, id: String) -> Result<bool, StoreError> {
 }
 
 async fn failed(app: &App, row: &ActionRow, problem: &Problem) -> Result<&'static str, StoreError> {
+    let soonest = app.now_ms() + TRIES.backoff.first;
+    let problem = &match problem {
+        // A limit that says nothing of its end.
+        Problem::NotBefore(until, why) => Problem::NotBefore(soonest.max(*until), why.clone()),
+        other => other.clone(),
+    };
     let became = delivery::failed(app, &ACTIONS, &TRIES, (&row.id, row.attempts), problem).await?;
     if let Problem::NotBefore(until, _) = problem {
         app.store.put_off_actions(&row.connection, *until).await?;

@@ -1,3 +1,8 @@
 //! Okta from our side.
 
 mod client;
+mod crash;
+mod hooks;
+mod program;
+mod runtime;
+mod world;

@@ -397,7 +397,7 @@ pub async fn examine(app: &App) -> anyhow::Result<Vec<(String, Finding)>> {
 async fn look(app: &App, org: &OktaOrg) -> Vec<(&'static str, Finding)> {
     let failed =
         |what: &dyn std::fmt::Display, repair: &str| Err((what.to_string(), repair.into()));
-    let client = match connect::client(app, org) {
+    let client = match connect::impatient_client(app, org) {
         Ok(client) => client,
         Err(error) => {
             return vec![(

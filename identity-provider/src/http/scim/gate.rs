@@ -132,26 +132,7 @@ fn accepts(headers: &HeaderMap) -> bool {
 
 /// Whether a body of this type is read: JSON in UTF-8, not compressed.
 pub fn is_readable(headers: &HeaderMap) -> bool {
-    let text = |name| headers.get(name).and_then(|v| v.to_str().ok());
-    let encoding = text(header::CONTENT_ENCODING).unwrap_or("identity");
-    if !encoding.trim().eq_ignore_ascii_case("identity") {
-        return false;
-    }
-    let mut parts = text(header::CONTENT_TYPE)
-        .unwrap_or_default()
-        .split(';')
-        .map(str::trim);
-    let kind = parts.next().unwrap_or_default();
-    let is_json = ["application/scim+json", "application/json"]
-        .iter()
-        .any(|k| k.eq_ignore_ascii_case(kind));
-    let is_utf8 = parts
-        .filter_map(|p| p.split_once('='))
-        .all(|(name, value)| {
-            !name.trim().eq_ignore_ascii_case("charset")
-                || value.trim().trim_matches('"').eq_ignore_ascii_case("utf-8")
-        });
-    is_json && is_utf8
+    crate::http::shell::is_utf8(headers, &["application/scim+json", "application/json"])
 }
 
 #[cfg(test)]

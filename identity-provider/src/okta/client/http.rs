@@ -13,10 +13,13 @@ use rustls::{
 use serde::{Serialize, de::DeserializeOwned};
 use std::{borrow::Cow, error::Error as _, sync::Arc, time::Duration};
 use wire::id::Origin;
+use zeroize::Zeroizing;
 
 const CONNECT: Duration = Duration::from_secs(10);
 /// A header that is kept, in bytes.
 const REQUEST_ID: usize = 80;
+/// A nonce for proofs of possession, in bytes.
+const NONCE: usize = 512;
 /// `Link` headers that are looked at.
 const LINKS: usize = 16;
 
@@ -28,6 +31,8 @@ pub(super) struct Call<'a> {
     pub accept: &'static str,
     pub is_authorized: bool,
     pub repeat: Repeat,
+    /// Of possession, where no access token goes with it.
+    pub proof: Option<String>,
 }
 
 /// Whether the org may get the same call twice.
@@ -66,8 +71,18 @@ impl<'a> Call<'a> {
             accept: "application/json",
             is_authorized: true,
             repeat,
+            proof: None,
         }
     }
+}
+
+/// What a call shows who we are with.
+pub(super) struct Authorization {
+    /// `SSWS`, `Bearer` or `DPoP`.
+    pub scheme: &'static str,
+    pub secret: Zeroizing<String>,
+    /// Goes with `DPoP`.
+    pub proof: Option<String>,
 }
 
 /// What came back, whole.
@@ -75,6 +90,8 @@ pub(super) struct Answer {
     pub body: Vec<u8>,
     pub request_id: String,
     pub links: Vec<String>,
+    /// What the next proof of possession has to hold.
+    pub dpop_nonce: Option<String>,
     rate: Option<Rate>,
     error: Option<Error>,
 }
@@ -161,7 +178,7 @@ impl Exchange {
     pub async fn make(
         &self,
         call: &Call<'_>,
-        authorization: Option<&str>,
+        authorization: Option<&Authorization>,
         now: Millis,
     ) -> Result<Answer, Error> {
         let url = format!("{}{}", self.org, call.path);
@@ -170,11 +187,20 @@ impl Exchange {
             .request(call.method.clone(), url)
             .header(ACCEPT, call.accept);
         if let Some(authorization) = authorization {
-            let mut value = HeaderValue::from_str(authorization).map_err(|_| {
+            let Authorization { scheme, secret, .. } = authorization;
+            let line = Zeroizing::new(format!("{scheme} {}", secret.as_str()));
+            let mut value = HeaderValue::from_str(&line).map_err(|_| {
                 Error::Value("the credential has characters that no header can carry")
             })?;
             value.set_sensitive(true);
             request = request.header(AUTHORIZATION, value);
+        }
+        let proof = call
+            .proof
+            .as_ref()
+            .or(authorization.and_then(|a| a.proof.as_ref()));
+        if let Some(proof) = proof {
+            request = request.header("dpop", proof);
         }
         request = match &call.body {
             Body::Typed(kind, bytes) => request.header(CONTENT_TYPE, *kind).body(bytes.to_vec()),
@@ -198,7 +224,7 @@ impl Exchange {
             .map(|id| words(&id.chars().take(REQUEST_ID).collect::<String>(), None))
             .unwrap_or_else(|| "unknown".into());
         let rate = rate(&headers, now);
-        let secret = authorization.and_then(|a| a.split_once(' ')).map(|a| a.1);
+        let secret = authorization.map(|a| a.secret.as_str());
         let error = match status.as_u16() {
             200..300 => None,
             300..400 => Some(Error::Redirected),
@@ -223,7 +249,11 @@ impl Exchange {
             .take(LINKS)
             .map(str::to_owned)
             .collect();
+        let dpop_nonce = text(&headers, "dpop-nonce")
+            .filter(|nonce| nonce.len() <= NONCE)
+            .map(str::to_owned);
         Ok(Answer {
+            dpop_nonce,
             body,
             request_id,
             links,

@@ -60,6 +60,11 @@ impl Path {
         Self { query, ..self }
     }
 
+    /// Without its query.
+    pub(super) fn without_query(&self) -> &str {
+        &self.path
+    }
+
     /// What a link of the org's says, without scheme and host.
     pub(super) fn of_link(path: &str, query: Option<&str>) -> Self {
         Self {

@@ -3,8 +3,9 @@
 
 use super::{
     Error, Path,
+    dpop::DpopKey,
     error::words,
-    http::{Body, Call, Exchange, Repeat},
+    http::{Answer, Authorization, Body, Call, Exchange, Repeat},
 };
 use crate::{
     clock::{Millis, SECOND, seconds},
@@ -96,9 +97,20 @@ fn pkcs8(pem: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     Some(Zeroizing::new(der.as_ref().to_vec()))
 }
 
-/// The access token in use.
+/// The access token in use, and what has been learned about the org's wishes.
 #[derive(Default)]
-pub(super) struct TokenCache(Mutex<Option<AccessToken>>);
+pub(super) struct TokenCache(Mutex<Held>);
+
+#[derive(Default)]
+struct Held {
+    token: Option<AccessToken>,
+    /// Made when the org demands proofs of possession.
+    dpop: Option<DpopKey>,
+    /// For the next proof at the authorization server.
+    token_nonce: Option<String>,
+    /// For the next proof at the API.
+    api_nonce: Option<String>,
+}
 
 struct AccessToken {
     text: Zeroizing<String>,
@@ -106,26 +118,50 @@ struct AccessToken {
 }
 
 impl TokenCache {
-    /// The token in use, or a new one. Who comes while one is fetched waits for that one.
-    pub async fn token(
+    /// What `call` shows who we are with: the token in use, or a new one. Who comes while one is fetched waits for that one.
+    pub async fn authorization(
         &self,
         exchange: &Exchange,
         app: &ServiceApp,
+        call: &Call<'_>,
         now: Millis,
-    ) -> Result<Zeroizing<String>, Error> {
+    ) -> Result<Authorization, Error> {
         let mut held = self.0.lock().await;
-        if let Some(token) = held.as_ref().filter(|t| t.expires_at - SPARE > now) {
-            return Ok(token.text.clone());
+        let is_good = |t: &AccessToken| t.expires_at - SPARE > now;
+        if !held.token.as_ref().is_some_and(is_good) {
+            held.token = None;
+            let token = fetch(exchange, app, &mut held, now).await;
+            held.token = Some(token.map_err(not_yet_sent)?);
         }
-        let token = fetch(exchange, app, now).await.map_err(not_yet_sent)?;
-        let text = token.text.clone();
-        *held = Some(token);
-        Ok(text)
+        // Invariant: put there just now, if it was not there before.
+        let secret = held
+            .token
+            .as_ref()
+            .map(|t| t.text.clone())
+            .ok_or(Error::Key)?;
+        let url = format!("{}{}", exchange.org(), call.path.without_query());
+        let nonce = held.api_nonce.as_deref();
+        let proof = match &held.dpop {
+            None => None,
+            Some(key) => Some(key.proof(call.method.as_str(), &url, Some(&secret), nonce, now)?),
+        };
+        Ok(Authorization {
+            scheme: if proof.is_some() { "DPoP" } else { "Bearer" },
+            secret,
+            proof,
+        })
     }
 
     /// Throws the token away; `false` if there was none.
     pub async fn forget(&self) -> bool {
-        self.0.lock().await.take().is_some()
+        self.0.lock().await.token.take().is_some()
+    }
+
+    /// Keeps a nonce that the API asks for.
+    pub async fn keep_nonce(&self, answer: &Answer) {
+        if answer.dpop_nonce.is_some() {
+            self.0.lock().await.api_nonce.clone_from(&answer.dpop_nonce);
+        }
     }
 }
 
@@ -138,28 +174,72 @@ fn not_yet_sent(error: Error) -> Error {
     }
 }
 
-async fn fetch(exchange: &Exchange, app: &ServiceApp, now: Millis) -> Result<AccessToken, Error> {
-    #[derive(Deserialize)]
-    struct Granted {
-        access_token: String,
-        token_type: String,
-        expires_in: i64,
+/// Asks as a plain bearer first, and with a proof, and with the nonce for it, as far as the org demands that.
+async fn fetch(
+    exchange: &Exchange,
+    app: &ServiceApp,
+    held: &mut Held,
+    now: Millis,
+) -> Result<AccessToken, Error> {
+    loop {
+        let (answer, assertion) = ask(exchange, app, held, now).await?;
+        let nonce = answer.dpop_nonce.clone();
+        match granted(answer, &assertion) {
+            Err(Error::NoToken { error, .. })
+                if error == "invalid_dpop_proof" && held.dpop.is_none() =>
+            {
+                held.dpop = Some(DpopKey::generate()?);
+            }
+            Err(Error::NoToken { error, .. })
+                if error == "use_dpop_nonce" && nonce.is_some() && nonce != held.token_nonce =>
+            {
+                held.token_nonce = nonce;
+            }
+            Err(error) => return Err(error),
+            Ok(granted) => {
+                let expected = if held.dpop.is_some() {
+                    "DPoP"
+                } else {
+                    "Bearer"
+                };
+                if !granted.token_type.eq_ignore_ascii_case(expected) {
+                    return Err(Error::Malformed("a token of the type that was asked for"));
+                }
+                return Ok(AccessToken {
+                    text: Zeroizing::new(granted.access_token),
+                    expires_at: now + granted.expires_in.clamp(0, 86_400) * SECOND,
+                });
+            }
+        }
     }
-    #[derive(Deserialize)]
-    struct Denied {
-        error: String,
-        #[serde(default)]
-        error_description: String,
-    }
+}
+
+#[derive(Deserialize)]
+struct Granted {
+    access_token: String,
+    token_type: String,
+    expires_in: i64,
+}
+
+async fn ask(
+    exchange: &Exchange,
+    app: &ServiceApp,
+    held: &Held,
+    now: Millis,
+) -> Result<(Answer, Zeroizing<String>), Error> {
     let path = Path::new(&["oauth2", "v1", "token"])?;
-    let audience = format!("{}{path}", exchange.org());
-    let assertion = Zeroizing::new(app.assertion(&audience, now)?);
+    let url = format!("{}{path}", exchange.org());
+    let assertion = Zeroizing::new(app.assertion(&url, now)?);
     let form = form_urlencoded::Serializer::new(String::new())
         .append_pair("grant_type", "client_credentials")
         .append_pair("scope", &app.scopes)
         .append_pair("client_assertion_type", TYPE)
         .append_pair("client_assertion", &assertion)
         .finish();
+    let proof = match &held.dpop {
+        None => None,
+        Some(key) => Some(key.proof("POST", &url, None, held.token_nonce.as_deref(), now)?),
+    };
     let call = Call {
         body: Body::Typed(
             "application/x-www-form-urlencoded",
@@ -168,23 +248,24 @@ async fn fetch(exchange: &Exchange, app: &ServiceApp, now: Millis) -> Result<Acc
         is_authorized: false,
         // Another token is no harm, but another assertion is needed: the next attempt makes one.
         repeat: Repeat::Never,
+        proof,
         ..Call::new(Method::POST, &path)
     };
-    let answer = exchange.make(&call, None, now).await?;
+    Ok((exchange.make(&call, None, now).await?, assertion))
+}
+
+fn granted(answer: Answer, assertion: &str) -> Result<Granted, Error> {
+    #[derive(Deserialize)]
+    struct Denied {
+        error: String,
+        #[serde(default)]
+        error_description: String,
+    }
     if let Ok(denied) = answer.json::<Denied>() {
         return Err(Error::NoToken {
-            error: words(&denied.error, Some(&assertion)),
-            description: words(&denied.error_description, Some(&assertion)),
+            error: words(&denied.error, Some(assertion)),
+            description: words(&denied.error_description, Some(assertion)),
         });
     }
-    let granted: Granted = answer.accepted()?.json()?;
-    if !granted.token_type.eq_ignore_ascii_case("bearer") {
-        return Err(Error::Malformed(
-            "a bearer token: switch DPoP off for this service application",
-        ));
-    }
-    Ok(AccessToken {
-        text: Zeroizing::new(granted.access_token),
-        expires_at: now + granted.expires_in.clamp(0, 86_400) * SECOND,
-    })
+    answer.accepted()?.json()
 }

@@ -109,11 +109,7 @@ macro_rules! untold {
 }
 impl Store {
     /// A person's keys or standing have changed: every org that keeps a picture of it will be told.
-    pub(crate) async fn queue_enrolment(
-        write: &mut Write<'_>,
-        user: &UserId,
-        now: Millis,
-    ) -> Result<()> {
+    pub async fn queue_enrolment(write: &mut Write<'_>, user: &UserId, now: Millis) -> Result<()> {
         let orgs: Vec<(String, String, String)> = sqlx::query_as(
             "SELECT o.connection_id, o.effects, u.login FROM okta_orgs o JOIN users u \
              ON u.connection_id = '' OR u.connection_id = o.connection_id WHERE u.id = $1",
@@ -132,7 +128,7 @@ impl Store {
     }
 
     /// Somebody else is at the person's keyboard: what the connection wants done at its org will be. Once per challenge.
-    pub(crate) async fn queue_takeover(
+    pub async fn queue_takeover(
         write: &mut Write<'_>,
         connection: &ConnectionId,
         user: &UserId,

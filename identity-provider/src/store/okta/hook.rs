@@ -77,7 +77,9 @@ async fn follow(
     let Some(user) = person(write, connection, heard).await? else {
         return Ok(Followed::Nobody);
     };
-    let (is_out, by_hook) = note(write, connection, &user, heard).await?;
+    // What is said to happen far in the future would outlive everything that does happen.
+    let at = heard.at.min(now + DAY);
+    let (is_out, by_hook) = note(write, connection, &user, heard, at).await?;
     let followed = match (is_out, by_hook) {
         (true, _) => {
             match Store::move_by_hook(write, connection.as_str(), &user, false, now).await? {
@@ -160,6 +162,7 @@ async fn note(
     connection: &ConnectionId,
     user: &UserId,
     heard: &Heard,
+    at: Millis,
 ) -> Result<(bool, bool)> {
     sqlx::query(
         "INSERT INTO okta_people (connection_id, user_id, login, okta_id, member, registered, life, life_at, watched, \
@@ -184,7 +187,7 @@ async fn note(
         .bind(connection.as_str())
         .bind(user.as_str())
         .bind(if heard.is_out { -1_i64 } else { 1 })
-        .bind(heard.at)
+        .bind(at)
         .execute(&mut **write)
         .await?;
     let (life, watched, by_hook): (i64, i64, i64) = sqlx::query_as(

@@ -115,6 +115,15 @@ impl Store {
             .bind(i64::from(is_enrolled))
             .execute(&mut *write)
             .await?;
+        // Of somebody who is gone here and there nothing is left to know.
+        sqlx::query(
+            "DELETE FROM okta_people WHERE connection_id = $1 AND user_id = $2 AND member = 0 AND registered = 0 \
+             AND NOT EXISTS (SELECT 1 FROM users u WHERE u.id = $2)",
+        )
+        .bind(connection.as_str())
+        .bind(user.as_str())
+        .execute(&mut *write)
+        .await?;
         Self::sent_in(&mut write, &ACTIONS, id, now).await?;
         write.commit().await?;
         Ok(())

@@ -1,11 +1,17 @@
 //! The client of the management API, against an org on loopback that misbehaves as told.
 
-use crate::support::org::{HOST, Org, Say, TOKEN};
-use aws_lc_rs::signature::{RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
+use crate::support::org::{HOST, Org, Say, Seen, TOKEN};
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED, RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey,
+};
 use rcgen::PublicKeyData as _;
 use serde_json::{Value, json};
 use std::{
-    sync::atomic::{AtomicU32, Ordering},
+    collections::BTreeSet,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
     time::{Duration, Instant},
 };
 use tacit::{
@@ -219,7 +225,7 @@ async fn lists_are_read_page_by_page_and_end() {
 async fn what_is_idempotent_is_tried_again_and_what_is_not_only_where_the_org_cannot_have_done_it()
 {
     let fails_twice = |status: u16| {
-        move |_: &crate::support::org::Seen, before: usize| match before {
+        move |_: &Seen, before: usize| match before {
             0 | 1 => Say::json(
                 status,
                 json!({ "errorCode": "E0000009", "errorSummary": "Internal Server Error" }),
@@ -244,7 +250,7 @@ async fn what_is_idempotent_is_tried_again_and_what_is_not_only_where_the_org_ca
     }
     // Broken connections and silence, too.
     for broken in [true, false] {
-        let script = move |_: &crate::support::org::Seen, before: usize| match (before, broken) {
+        let script = move |_: &Seen, before: usize| match (before, broken) {
             (0, true) => Say::HangUp,
             (0, false) => Say::Nothing,
             _ => Say::status(204),
@@ -314,7 +320,7 @@ async fn what_is_idempotent_is_tried_again_and_what_is_not_only_where_the_org_ca
 #[tokio::test]
 async fn a_rate_limit_is_waited_for_as_far_as_patience_goes() {
     let limited = |wait_s: i64| {
-        move |_: &crate::support::org::Seen, before: usize| {
+        move |_: &Seen, before: usize| {
             match before {
             0 => Say::json(429, json!({ "errorCode": "E0000047", "errorSummary": "API call exceeded rate limit due to too many requests." }))
                 .with("X-RATE-LIMIT-Limit", 600)
@@ -496,7 +502,7 @@ async fn a_service_app_gets_one_token_by_its_key_and_another_when_the_org_ends_i
     UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, &public)
         .verify(signed.as_bytes(), &wire::b64::decode(parts[2]).unwrap())
         .unwrap();
-    let assertions: std::collections::BTreeSet<_> = org
+    let assertions: BTreeSet<_> = org
         .seen()
         .iter()
         .filter(|s| s.path == "/oauth2/v1/token")
@@ -533,4 +539,98 @@ async fn a_service_app_gets_one_token_by_its_key_and_another_when_the_org_ends_i
         "{error:?}"
     );
     assert_eq!(denies.lines(), ["POST /oauth2/v1/token"]);
+}
+
+/// What an org finds in a proof of possession that is good for this call: its nonce, its access token's hash, its name.
+fn proven(seen: &Seen, url: &str) -> Option<(Value, Value, String)> {
+    let proof = seen.headers.get("dpop")?.to_str().unwrap().to_owned();
+    let parts: Vec<&str> = proof.split('.').collect();
+    let read = |part: &str| -> Value {
+        serde_json::from_slice(&wire::b64::decode(part).unwrap()).unwrap()
+    };
+    let (header, claims) = (read(parts[0]), read(parts[1]));
+    let coordinate = |name: &str| wire::b64::decode(header["jwk"][name].as_str().unwrap()).unwrap();
+    let point = [vec![4], coordinate("x"), coordinate("y")].concat();
+    let signed = format!("{}.{}", parts[0], parts[1]);
+    UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point)
+        .verify(signed.as_bytes(), &wire::b64::decode(parts[2]).unwrap())
+        .unwrap();
+    assert_eq!(
+        (&header["typ"], &header["jwk"]["d"]),
+        (&json!("dpop+jwt"), &Value::Null)
+    );
+    assert_eq!(
+        (&claims["htm"], &claims["htu"]),
+        (&json!(seen.method.as_str()), &json!(url))
+    );
+    let jti = claims["jti"].as_str().unwrap().to_owned();
+    Some((claims["nonce"].clone(), claims["ath"].clone(), jti))
+}
+
+#[tokio::test]
+async fn an_org_that_demands_proofs_of_possession_gets_them() {
+    let pair = rcgen::KeyPair::generate().unwrap();
+    let scopes = ["okta.groups.manage".to_owned()];
+    let app = ServiceApp::new(
+        "0oaClient",
+        "kid1",
+        &scopes,
+        pair.serialize_pem().as_bytes(),
+    )
+    .unwrap();
+    let names = Arc::new(Mutex::new(BTreeSet::new()));
+    let known = names.clone();
+    let org = Org::start(move |seen, _| {
+        let path = seen.path.split('?').next().unwrap();
+        let url = format!("https://{}{path}", seen.header("host"));
+        let Some((nonce, ath, jti)) = proven(seen, &url) else {
+            assert_eq!(path, "/oauth2/v1/token", "without a proof nothing else is asked");
+            return Say::json(400, json!({ "error": "invalid_dpop_proof", "error_description": "The DPoP proof JWT header is missing." }));
+        };
+        assert!(known.lock().unwrap().insert(jti), "no proof is used twice");
+        let wants = |nonce: &str| Say::json(if path.starts_with("/api") { 401 } else { 400 }, json!({ "error": "use_dpop_nonce", "error_description": "Authorization server requires nonce in DPoP proof." })).with("dpop-nonce", nonce);
+        match (path, nonce.as_str()) {
+            ("/oauth2/v1/token", Some("n1")) => Say::json(200, json!({ "token_type": "DPoP", "expires_in": 3600, "access_token": "bound" })),
+            ("/oauth2/v1/token", _) => wants("n1"),
+            (_, Some("n2")) => {
+                assert_eq!(seen.header("authorization"), "DPoP bound");
+                assert_eq!(ath, json!(tacit::keys::hash(b"bound")));
+                Say::json(200, json!([]))
+            }
+            _ => wants("n2"),
+        }
+    })
+    .await;
+    let options = Options {
+        credential: Credential::ServiceApp(app),
+        ..org.options()
+    };
+    let client = Client::new(options, Clock::System).unwrap();
+    client.groups_named("a").await.unwrap();
+    let before = org.seen().len();
+    client.groups_named("b").await.unwrap();
+    assert_eq!(org.seen().len(), before + 1, "what was learned is kept");
+    // An org that is never content is not asked for ever.
+    let never = Org::start(|_, _| {
+        Say::json(400, json!({ "error": "use_dpop_nonce" })).with("dpop-nonce", "same")
+    })
+    .await;
+    let app = ServiceApp::new(
+        "0oaClient",
+        "kid1",
+        &scopes,
+        pair.serialize_pem().as_bytes(),
+    )
+    .unwrap();
+    let options = Options {
+        credential: Credential::ServiceApp(app),
+        ..never.options()
+    };
+    let error = Client::new(options, Clock::System)
+        .unwrap()
+        .idps()
+        .await
+        .unwrap_err();
+    assert!(matches!(error, Error::NoToken { .. }), "{error:?}");
+    assert!(never.seen().len() <= 3, "{:?}", never.lines());
 }

@@ -66,9 +66,13 @@ impl MasterKey {
             return Err(MasterKeyError::Readable(name()));
         }
         let text = Zeroizing::new(std::fs::read_to_string(path).map_err(file)?);
-        let bytes = b64::decode(text.trim()).and_then(|b| <[u8; 32]>::try_from(b).ok());
-        let bytes = Zeroizing::new(bytes.ok_or_else(|| MasterKeyError::Content(name()))?);
-        Ok(Self::new(&bytes))
+        let bytes = b64::decode(text.trim()).map(Zeroizing::new);
+        let bytes = bytes.ok_or_else(|| MasterKeyError::Content(name()))?;
+        let bytes: &[u8; 32] = bytes
+            .as_slice()
+            .try_into()
+            .map_err(|_| MasterKeyError::Content(name()))?;
+        Ok(Self::new(bytes))
     }
 
     /// Encrypts `plain` for the database; `context` says where it belongs, and it opens nowhere else.

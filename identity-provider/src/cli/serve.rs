@@ -27,6 +27,11 @@ impl Serve {
         log_as(&self.log);
         metrics::handle();
         let app = open::app(data).await?;
+        // A database that takes nothing lets nobody in: better said now than at the first sign-in.
+        app.store
+            .sweep(app.now_ms())
+            .await
+            .context("writing to the database")?;
         let tls = app
             .settings
             .tls

@@ -16,9 +16,12 @@ mod attacks;
 mod ceremony;
 mod console;
 mod crash;
+mod disk;
 mod durability;
 mod enrolment;
 mod fallback;
+mod load;
+mod memory;
 mod notices;
 mod oidc;
 mod okta;
@@ -33,3 +36,9 @@ mod scim_departure;
 mod sockets;
 mod store;
 mod support;
+#[expect(
+    dead_code,
+    unused_imports,
+    reason = "`cargo xtask load` uses more of it"
+)]
+mod swarm;

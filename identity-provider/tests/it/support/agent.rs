@@ -39,6 +39,12 @@ impl Key {
         Self::of(pair.to_pkcs8v1().unwrap().as_ref())
     }
 
+    /// The private scalar, as PKCS#8 has it.
+    pub fn secret(&self) -> &[u8] {
+        // A version, the algorithm's two names, and the octet string around an ECPrivateKey come before it.
+        &self.pkcs8[36..68]
+    }
+
     /// The same key for another agent: two browser profiles share the device's.
     pub fn again(&self) -> Self {
         Self::of(&self.pkcs8)
@@ -136,10 +142,14 @@ impl Agent {
     }
 
     pub fn registration(&self, server: &Server) -> Registration {
+        self.registration_at(server.now())
+    }
+
+    pub fn registration_at(&self, now: tacit::clock::Millis) -> Registration {
         Registration {
             iss: self.device_id(),
             aud: origin(),
-            iat: seconds(server.now()),
+            iat: seconds(now),
             cnf: self.confirmation(),
             jwk: self.device.jwk.clone(),
             protection_class: ProtectionClass::Hardware,

@@ -34,9 +34,20 @@ impl Database {
     }
 
     pub async fn postgres() -> Self {
+        Self::on(server_url().await).await
+    }
+
+    /// On a cluster of its own that waits for the disk, for figures; it ends with this program.
+    pub async fn postgres_durable() -> Self {
+        let cluster =
+            tokio::task::spawn_blocking(|| Cluster::start("-c fsync=on -c synchronous_commit=on"));
+        let cluster: &'static Cluster = Box::leak(Box::new(cluster.await.unwrap()));
+        Self::on(&cluster.url).await
+    }
+
+    async fn on(server: &'static str) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         install_default_drivers();
-        let server = server_url().await;
         let name = format!(
             "tacit_{}_{}",
             std::process::id(),
@@ -99,7 +110,9 @@ async fn server_url() -> &'static str {
             match std::env::var("TACIT_TEST_POSTGRES") {
                 Ok(url) => (url.trim_end_matches('/').to_owned(), None),
                 Err(_) => {
-                    let cluster = tokio::task::spawn_blocking(Cluster::start).await.unwrap();
+                    let cluster = tokio::task::spawn_blocking(|| Cluster::start(FAST))
+                        .await
+                        .unwrap();
                     (cluster.url.clone(), Some(cluster))
                 }
             }
@@ -108,6 +121,9 @@ async fn server_url() -> &'static str {
     url
 }
 
+/// Tests lose nothing with the machine.
+const FAST: &str = "-c fsync=off -c synchronous_commit=off";
+
 struct Cluster {
     url: String,
     /// Ends the cluster when this program does, however it ends: its standard input closes then.
@@ -115,7 +131,7 @@ struct Cluster {
 }
 
 impl Cluster {
-    fn start() -> Self {
+    fn start(durability: &str) -> Self {
         let folder = tempfile::Builder::new()
             .prefix("tacit-postgres-")
             .tempdir()
@@ -140,7 +156,7 @@ impl Cluster {
             "initdb (is PostgreSQL installed?)",
         );
         let options = format!(
-            "-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={} -c fsync=off -c synchronous_commit=off \
+            "-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={} {durability} \
              -c max_connections=400 -c wal_level=minimal -c max_wal_senders=0 -c max_wal_size=64MB -c min_wal_size=32MB",
             folder.display()
         );

@@ -1,11 +1,10 @@
 //! `tacit init`.
 
-use super::serve;
 use crate::{
     clock::Clock,
     domain::policy,
     keys::{self, MasterKey},
-    password,
+    password, server,
     settings::{FILE, FRESHNESS_MS, MASTER_KEY_FILE, Settings, Tls},
     store::Store,
 };
@@ -67,7 +66,7 @@ impl Init {
         }
         let settings = self.settings(data)?;
         if let Some(tls) = &settings.tls {
-            serve::acceptor(tls)?;
+            server::acceptor(tls)?;
         }
         let text = toml::to_string_pretty(&settings)?;
         let store = Store::open(&settings.database)

@@ -116,6 +116,9 @@ pub enum Error {
     /// A reference that should be known by now.
     #[error("{0} needs {1}, which is not there")]
     Missing(Key, Key),
+    /// The org shows no secret of a client.
+    #[error("{0}: the org does not show the client's secret: {1}")]
+    Secretless(Key, String),
     /// The file into which an application's credentials go.
     #[error("the credentials file {0}: {1}")]
     Credentials(PathBuf, std::io::Error),

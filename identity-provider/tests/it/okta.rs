@@ -3,6 +3,7 @@
 mod client;
 mod crash;
 mod hooks;
+mod organise;
 mod program;
 mod runtime;
 mod world;

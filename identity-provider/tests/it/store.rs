@@ -355,6 +355,19 @@ on_both_databases! {
         assert_eq!((norm.silence_off, norm.unsure_at), (None, START + 7));
     }
 
+    async fn who_was_last_let_in_is_asked_by_connection_and_time(database: Database) {
+        let server = Server::new(database).await;
+        let store = &server.app.store;
+        let challenge = challenge(&server).await;
+        for (outcome, at) in [(Outcome::Allow, START + 5), (Outcome::StepUp, START + 9), (Outcome::Allow, START + 3)] {
+            let decision = Decision::of(&challenge, outcome, &[], at);
+            in_one!(store, insert_decision(&decision));
+        }
+        assert_eq!(store.last_allowed("acme", START).await.unwrap(), Some(START + 5));
+        assert_eq!(store.last_allowed("acme", START + 6).await.unwrap(), None);
+        assert_eq!(store.last_allowed("another", 0).await.unwrap(), None);
+    }
+
     async fn connections_and_devices_are_listed(database: Database) {
         let server = Server::new(database).await;
         let agent = crate::support::Agent::enrolled(&server).await;

@@ -77,7 +77,7 @@ impl World {
             tacit::http::router(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
         tokio::spawn(async move { axum::serve(ours, router).await });
         let client = client(&ca, org.org_address, TOKEN);
-        std::fs::write(data.path().join("token"), TOKEN).unwrap();
+        private(&data.path().join("token"), TOKEN);
         Self {
             org,
             app,
@@ -247,6 +247,12 @@ impl World {
         )
         .await;
     }
+}
+
+fn private(path: &Path, text: &str) {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::write(path, text).unwrap();
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
 }
 
 fn at(segments: &[&str]) -> At {
@@ -685,6 +691,36 @@ async fn an_apply_that_is_killed_between_any_call_and_its_record_is_resumed_with
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_application_whose_secret_was_lost_with_the_run_gets_its_file_all_the_same() {
+    let world = World::new(|_| {}).await;
+    let file = world.example("truepic");
+    world.fault(json!({ "kind": "late_answer", "milliseconds": 60_000, "path": "/api/v1/apps", "method": "POST" })).await;
+    let organiser = world.organiser_within(
+        &file,
+        Bounds {
+            exchange: Duration::from_secs(60),
+            ..Bounds::default()
+        },
+    );
+    let run = tokio::spawn(async move { apply(&organiser, false).await.map(|_| ()) });
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while world.named(&["apps"], "Truepic Vision").await.is_empty() {
+        assert!(Instant::now() < deadline, "it was never made");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    run.abort();
+    assert!(run.await.unwrap_err().is_cancelled());
+    let path = world.data.path().join("truepic-client.toml");
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "");
+    assert!(world.apply(&file).await.plan.is_done());
+    let app = &world.named(&["apps"], "Truepic Vision").await[0];
+    let secret = app["credentials"]["oauthClient"]["client_secret"]
+        .as_str()
+        .unwrap();
+    assert!(std::fs::read_to_string(&path).unwrap().contains(secret));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_apply_that_is_killed_before_a_call_reaches_the_org_makes_it_the_next_time() {
     let world = World::new(|_| {}).await;
     let file = world.example("trusona");
@@ -788,7 +824,7 @@ async fn an_org_that_stays_broken_ends_the_run_and_the_next_run_goes_on() {
 async fn another_orgs_token_is_named_as_the_failing_step_and_not_shown() {
     let world = World::new(|_| {}).await;
     let other = "00anotherOrgsTokenThatIsOfNoUseHere00000042";
-    std::fs::write(world.data.path().join("token"), other).unwrap();
+    private(&world.data.path().join("token"), other);
     let organiser = world.organiser(&world.example("trusona"));
     let error = apply(&organiser, false).await.unwrap_err().to_string();
     assert!(

@@ -271,6 +271,7 @@ impl Run<'_> {
             o.put_link(&id, &shall).await?;
             return self.keep_ours(object, row, id.as_str()).await;
         }
+        let mut lost = None;
         let id = match (&step.action, &step.id) {
             (Action::Create { .. }, _) => {
                 let seen = self.seen(&object.key, snapshot).await?;
@@ -297,6 +298,11 @@ impl Run<'_> {
                     Err(error) => return refused(object, error),
                 }
             }
+            (Action::Resume, Some(id)) if object.key.kind == Kind::App => {
+                let body = self.with_secret(id, Value::Null, snapshot).await?;
+                lost = Credentials::prepare(o, &object.key.name)?.write(&body)?;
+                id.clone()
+            }
             (_, Some(id)) => id.clone(),
             (_, None) => return Err(Error::Nameless(object.key.clone())),
         };
@@ -313,7 +319,26 @@ impl Run<'_> {
             _ => "okta_object_changed",
         };
         o.note(kind, &object.key, &id).await?;
-        Ok(Outcome::Done(id))
+        Ok(match lost {
+            Some(refusal) => Outcome::Waits(refusal),
+            None => Outcome::Done(id),
+        })
+    }
+
+    /// An application as the org tells it, with its client's secret if the org shows that.
+    async fn with_secret(&self, id: &str, made: Value, snapshot: &Snapshot) -> Result<Value> {
+        let o = self.organiser;
+        if made
+            .pointer("/credentials/oauthClient/client_secret")
+            .is_some()
+        {
+            return Ok(made);
+        }
+        let at = o.at(Kind::App, id, None, snapshot)?;
+        o.client
+            .get(&at)
+            .await
+            .map_err(super::call("reading an application"))
     }
 
     fn row(&self, object: &Object, parent: Option<&str>, snapshot: &Snapshot) -> OktaObjectRow {
@@ -415,7 +440,15 @@ impl Run<'_> {
         }
         let mut made = made?;
         if let Some(credentials) = credentials {
-            credentials.write(&made)?;
+            let id = made
+                .get("id")
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned();
+            let body = self.with_secret(&id, made.clone(), snapshot).await?;
+            if let Some(refusal) = credentials.write(&body)? {
+                return Err(Error::Secretless(object.key.clone(), refusal.repair));
+            }
         }
         if let Some(connection) = &oidc {
             o.retire_secrets(connection).await?;
@@ -599,12 +632,13 @@ impl Credentials {
         }
     }
 
-    fn write(mut self, made: &Value) -> Result<()> {
+    /// Why the application cannot use what was written, if so: the org shows no secret.
+    fn write(mut self, made: &Value) -> Result<Option<Refusal>> {
         use std::io::Write as _;
         let at = |name: &str| {
-            made.pointer("/credentials/oauthClient")
-                .and_then(|c| c.get(name))
-                .and_then(Value::as_str)
+            made.pointer("/credentials/oauthClient")?
+                .get(name)?
+                .as_str()
         };
         let (id, secret) = (
             at("client_id").unwrap_or_default(),
@@ -613,8 +647,18 @@ impl Credentials {
         let text = Zeroizing::new(format!(
             "client_id = \"{id}\"\nclient_secret = \"{secret}\"\n"
         ));
+        let path = self.path.clone();
         self.file
             .write_all(text.as_bytes())
-            .map_err(|error| Error::Credentials(self.path, error))
+            .map_err(|error| Error::Credentials(path.clone(), error))?;
+        Ok(secret.is_empty().then(|| {
+            Refusal::new(
+                "the org does not show the client's secret again",
+                format!(
+                    "make a new one in Applications > General > Client Credentials, and put it into {}",
+                    path.display()
+                ),
+            )
+        }))
     }
 }

@@ -57,7 +57,17 @@ impl Organiser {
             plan,
             snapshot,
             clicks,
-        } = self.plan(false).await?;
+        } = match self.plan(false).await {
+            Ok(planned) => planned,
+            Err(error) => {
+                all.bad(
+                    "reading the org",
+                    error.to_string(),
+                    "run doctor again; if it stays, mend what it names",
+                );
+                return Ok(all.0);
+            }
+        };
         objects(&plan, &mut all);
         for idp in &self.wanted.idps {
             self.identity_provider(idp, &plan, &snapshot, &mut all)

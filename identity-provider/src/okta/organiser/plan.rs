@@ -225,8 +225,8 @@ impl Plan {
                 );
             }
             if let Some(refusal) = step.action.refusal() {
-                let _ = writeln!(out, "             {}", refusal.why);
-                let _ = writeln!(out, "             repair: {}", refusal.repair);
+                let _ = writeln!(out, "             {}", clean(&refusal.why));
+                let _ = writeln!(out, "             repair: {}", clean(&refusal.repair));
             }
         }
         for key in &self.orphans {
@@ -563,13 +563,20 @@ pub fn service_provider_of(idp: &Value) -> Value {
 fn short(value: &Value) -> String {
     let text = match shown(value) {
         Value::Null => "(nothing)".to_owned(),
-        Value::String(text) => text,
-        other => other.to_string(),
+        Value::String(text) => clean(&text),
+        other => clean(&other.to_string()),
     };
     match text.char_indices().nth(100) {
         Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default()),
         None => text,
     }
+}
+
+/// On one line, and nothing that a terminal would obey: it may be the org's.
+fn clean(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { '?' } else { c })
+        .collect()
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Where a secret is, never what it is.
 
+use crate::keys::{self, MasterKey};
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
@@ -24,6 +25,9 @@ pub enum SecretError {
     /// The file cannot be read.
     #[error("the secret's file {0}: {1}")]
     File(PathBuf, std::io::Error),
+    /// It is nobody's secret any more.
+    #[error("the secret's file {0} may be read by others: chmod 600 it")]
+    Readable(PathBuf),
     /// It is empty, or too large to be one.
     #[error("the secret's file {0} is empty, or larger than {SECRET} bytes")]
     Size(PathBuf),
@@ -39,6 +43,9 @@ impl SecretSource {
             Self::File(path) => {
                 let path = folder.join(path);
                 let failed = |e| SecretError::File(path.clone(), e);
+                if keys::is_readable_by_others(&path).map_err(failed)? {
+                    return Err(SecretError::Readable(path));
+                }
                 if std::fs::metadata(&path).map_err(failed)?.len() > SECRET {
                     return Err(SecretError::Size(path));
                 }
@@ -75,7 +82,7 @@ pub fn looks_like_one(line: &str) -> bool {
 }
 
 /// What the record keeps of a secret, so that a change is seen: a digest under the master key, worthless without it.
-pub fn fingerprint(master: &crate::keys::MasterKey, secret: &str) -> String {
+pub fn fingerprint(master: &MasterKey, secret: &str) -> String {
     master.code_hash("okta organiser secret", secret)
 }
 
@@ -110,14 +117,27 @@ mod tests {
             source.read(folder.path()),
             Err(SecretError::File(..))
         ));
-        std::fs::write(folder.path().join("secret"), " \n").unwrap();
+        let write = |text: &str| {
+            use std::os::unix::fs::PermissionsExt as _;
+            let path = folder.path().join("secret");
+            std::fs::write(&path, text).unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+            path
+        };
+        write(" \n");
         assert!(matches!(
             source.read(folder.path()),
             Err(SecretError::Size(_))
         ));
-        std::fs::write(folder.path().join("secret"), "s3cret\n").unwrap();
+        let path = write("s3cret\n");
         assert_eq!(source.read(folder.path()).unwrap().as_str(), "s3cret");
-        std::fs::write(folder.path().join("secret"), "x".repeat(20_000)).unwrap();
+        let open = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+        std::fs::set_permissions(&path, open).unwrap();
+        assert!(matches!(
+            source.read(folder.path()),
+            Err(SecretError::Readable(_))
+        ));
+        write(&"x".repeat(20_000));
         assert!(matches!(
             source.read(folder.path()),
             Err(SecretError::Size(_))

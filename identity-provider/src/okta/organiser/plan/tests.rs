@@ -302,6 +302,16 @@ fn a_change_in_the_org_names_what_is_and_what_shall_be() {
 }
 
 #[test]
+fn what_the_org_says_cannot_talk_to_the_terminal() {
+    let mut world = applied();
+    let idp = &mut world.snapshot.found.get_mut(&Kind::Idp).unwrap()[0];
+    idp.body["policy"]["subject"]["matchType"] = "\u{1b}[2J\nnothing to do".into();
+    let text = world.plan(false).to_text();
+    assert!(!text.contains('\u{1b}'), "{text:?}");
+    assert_ne!(text.lines().last(), Some("nothing to do"));
+}
+
+#[test]
 fn what_somebody_deleted_behind_our_back_is_made_again() {
     let mut world = applied();
     world.snapshot.found.remove(&Kind::Origin);

@@ -210,8 +210,8 @@ async fn an_org_takes_the_silent_answer_by_openid_connect_in_each_of_its_setting
             oidc.client_auth, oidc.request_signature, oidc.pkce_required
         );
         let org = Org::start(|config| {
-            config.idp.send_application_context = true;
-            config.idp.oidc = Some(oidc);
+            config.idp.as_mut().unwrap().send_application_context = true;
+            config.idp.as_mut().unwrap().oidc = Some(oidc);
         })
         .await;
         let callback = silently(&server, &agent, &org.leave().await).await;
@@ -260,7 +260,7 @@ async fn an_org_that_signs_with_its_own_key_needs_no_secret() {
     .await;
     let mut config = Config::from_toml(okta_stand_in::EXAMPLE).unwrap();
     config.users[0].enrolled = true;
-    config.idp.oidc = Some(OidcSettings {
+    config.idp.as_mut().unwrap().oidc = Some(OidcSettings {
         client_auth: ClientAuth::PrivateKeyJwt,
         request_signature: Some(RequestSignature::Rs256),
         client_secret: String::new(),

@@ -4,6 +4,8 @@
 const main = document.getElementById("okta-sign-in");
 const { pipeline, fromUri, orgName, idpName } = main.dataset;
 const skipVerify = main.dataset.skipVerify === "true";
+// Some names belong to an identity provider: no password is asked for before the name is known.
+const identifierFirst = main.dataset.identifierFirst === "true";
 
 start().catch(() => show("Something went wrong", [], "The org cannot be reached. Reload the page."));
 
@@ -13,11 +15,28 @@ async function start() {
     idx(await post("/idp/idx/introspect", { stateToken }));
   } else if (stateToken) {
     classic(await post("/api/v1/authn/introspect", { stateToken }));
+  } else if (identifierFirst) {
+    showIdentifier("", discover);
   } else {
-    showPassword("", (username, password) =>
-      post("/api/v1/authn", { username, password, relayState: fromUri, options: { multiOptionalFactorEnroll: true } })
-        .then((answer) => (answer.ok ? classic(answer) : passwordError(answer))));
+    showClassicPassword("");
   }
+}
+
+function showClassicPassword(known) {
+  showPassword("", (username, password) =>
+    post("/api/v1/authn", { username, password, relayState: fromUri, options: { multiOptionalFactorEnroll: true } })
+      .then((answer) => (answer.ok ? classic(answer) : passwordError(answer))), known);
+}
+
+// Home-realm discovery: the org says whose name it is.
+async function discover(name) {
+  const query = new URLSearchParams({ resource: `okta:acct:${name}`, requestContext: fromUri });
+  const response = await fetch(`/.well-known/webfinger?${query}`, { headers: { Accept: "application/jrd+json" } });
+  const body = await response.json();
+  if (!response.ok) return showError(body.errorSummary);
+  const [link] = body.links;
+  if (link.properties["okta:idp:type"] === "OKTA") return showClassicPassword(name);
+  return location.assign(link.href.replace("login_hint=#", `login_hint=${encodeURIComponent(name)}`));
 }
 
 // --- Classic ---
@@ -74,10 +93,19 @@ function idx({ ok, status, body }) {
   const enrol = remediation("select-authenticator-enroll");
   const skip = remediation("skip");
   if (!ok && status === 401 && identify) return showError(message);
+  if (identify && identifierFirst) {
+    return showIdentifier(message, (identifier) => call(identify, { identifier }).then(idx));
+  }
   if (identify) {
     return showPassword(message, (identifier, passcode) => call(identify, { identifier, credentials: { passcode } }).then(idx));
   }
+  const password = remediation("challenge-authenticator");
+  if (password) {
+    return showPassword(message, (_, passcode) => call(password, { credentials: { passcode } }).then(idx), body.user?.value.identifier ?? lastName);
+  }
   const leave = () => location.assign(redirect.href);
+  // The name is another's: there is nothing to verify here.
+  if (redirect && !redirect.relatesTo) return message ? show("Sign in", [action("sign-in-with-idp", "Try again", leave)], message) : leave();
   if (redirect && body.enrollmentAuthenticator) return message ? showEnroll(leave, message) : leave();
   if (redirect) return skipVerify && !message ? leave() : showVerify(leave, message);
   if (enrol) return showSetup(() => showEnroll(choose(enrol)));
@@ -89,7 +117,27 @@ function idx({ ok, status, body }) {
 
 // --- views ---
 
-function showPassword(error, submit) {
+let lastName = "";
+
+function showIdentifier(error, submit) {
+  const form = document.createElement("form");
+  form.id = "okta-signin-form";
+  form.noValidate = true;
+  form.append(
+    label("Username", "okta-signin-username"), input("okta-signin-username", "text", "username"),
+    button("okta-signin-submit", "Next", "submit"),
+  );
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    lastName = form.querySelector("input").value;
+    showError("");
+    busy(form, () => submit(lastName));
+  });
+  show(`Sign in to ${orgName}`, [form], error);
+  form.querySelector("input").focus();
+}
+
+function showPassword(error, submit, known = "") {
   const form = document.createElement("form");
   form.id = "okta-signin-form";
   form.noValidate = true;
@@ -105,7 +153,8 @@ function showPassword(error, submit) {
     busy(form, () => submit(username, password));
   });
   show(`Sign in to ${orgName}`, [form], error);
-  form.querySelector("input").focus();
+  form.querySelector("input").value = known;
+  form.querySelectorAll("input")[known ? 1 : 0].focus();
 }
 
 function showVerify(go, error) {

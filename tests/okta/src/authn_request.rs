@@ -1,4 +1,4 @@
-//! The AuthnRequest of a Factor-only identity provider, and how it travels.
+//! The AuthnRequest to an identity provider, and how it travels.
 //!
 //! The XML is built in canonical form, so that the enveloped signature is made over the
 //! very octets that are sent and no canonicalizer is needed on this side.
@@ -12,14 +12,16 @@ use flate2::Compression;
 use flate2::write::DeflateEncoder;
 
 use crate::clock::{Millis, format_iso};
-use crate::config::Config;
 use crate::keys::ServiceProvider;
+use crate::party::Party;
 use crate::xml::{algorithm, escape_attribute, escape_text, ns};
 
 pub struct AuthnRequest<'a> {
     pub id: &'a str,
     pub issued_at: Millis,
-    pub user: &'a str,
+    /// The hint: who is expected.
+    pub user: Option<&'a str>,
+    pub party: &'a Party,
     pub application: Option<Application<'a>>,
 }
 
@@ -32,20 +34,20 @@ pub struct Application<'a> {
 
 impl AuthnRequest<'_> {
     /// Base64 for the form field `SAMLRequest` of the POST binding.
-    pub fn to_post(&self, config: &Config, sp: &ServiceProvider) -> String {
-        let unsigned = self.to_xml(config, sp, "");
-        if !config.idp.sign_requests {
+    pub fn to_post(&self, sp: &ServiceProvider) -> String {
+        let unsigned = self.to_xml("");
+        if !self.party.sign_requests {
             return STANDARD.encode(with_declaration(&unsigned));
         }
         let signature = self.enveloped_signature(&unsigned, sp);
-        STANDARD.encode(with_declaration(&self.to_xml(config, sp, &signature)))
+        STANDARD.encode(with_declaration(&self.to_xml(&signature)))
     }
 
     /// The whole URL of the Redirect binding; the signature covers the octets of the query.
-    pub fn to_redirect(&self, config: &Config, sp: &ServiceProvider, relay_state: &str) -> String {
+    pub fn to_redirect(&self, sp: &ServiceProvider, relay_state: &str) -> String {
         let mut deflate = DeflateEncoder::new(Vec::new(), Compression::default());
         let deflated = deflate
-            .write_all(with_declaration(&self.to_xml(config, sp, "")).as_bytes())
+            .write_all(with_declaration(&self.to_xml("")).as_bytes())
             .and_then(|()| deflate.finish())
             // Invariant: writing into memory does not fail.
             .expect("deflating into memory");
@@ -54,45 +56,53 @@ impl AuthnRequest<'_> {
             percent_encode(&STANDARD.encode(deflated)),
             percent_encode(relay_state)
         );
-        if config.idp.sign_requests {
+        if self.party.sign_requests {
             query = format!("{query}&SigAlg={}", percent_encode(algorithm::RSA_SHA256));
             let signature = sp.sign(query.as_bytes());
             query = format!("{query}&Signature={}", percent_encode(&signature));
         }
-        let separator = if config.idp.sso_url.contains('?') {
+        let separator = if self.party.sso_url.contains('?') {
             '&'
         } else {
             '?'
         };
-        format!("{}{separator}{query}", config.idp.sso_url)
+        format!("{}{separator}{query}", self.party.sso_url)
     }
 
     /// Exclusive canonical form: namespaces first, attributes by name, no empty-element tags.
-    fn to_xml(&self, config: &Config, sp: &ServiceProvider, signature: &str) -> String {
+    fn to_xml(&self, signature: &str) -> String {
+        let subject = self.user.map_or_else(String::new, |user| {
+            format!(
+                "<saml2:Subject xmlns:saml2=\"{}\"><saml2:NameID>{}</saml2:NameID></saml2:Subject>",
+                ns::ASSERTION,
+                escape_text(user)
+            )
+        });
         format!(
             "<saml2p:AuthnRequest xmlns:saml2p=\"{protocol}\" AssertionConsumerServiceURL=\"{acs}\" \
-             Destination=\"{destination}\" ForceAuthn=\"true\" ID=\"{id}\" IssueInstant=\"{issued}\" Version=\"2.0\">\
+             Destination=\"{destination}\" ForceAuthn=\"{force}\" ID=\"{id}\" IssueInstant=\"{issued}\" Version=\"2.0\">\
              <saml2:Issuer xmlns:saml2=\"{assertion}\">{issuer}</saml2:Issuer>{signature}{extensions}\
-             <saml2:Subject xmlns:saml2=\"{assertion}\"><saml2:NameID>{user}</saml2:NameID></saml2:Subject>\
-             <saml2p:NameIDPolicy Format=\"urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified\"></saml2p:NameIDPolicy>\
+             {subject}<saml2p:NameIDPolicy Format=\"{format}\"></saml2p:NameIDPolicy>\
              </saml2p:AuthnRequest>",
             protocol = ns::PROTOCOL,
             assertion = ns::ASSERTION,
-            acs = escape_attribute(&config.acs_url()),
-            destination = escape_attribute(&config.idp.sso_url),
+            acs = escape_attribute(&self.party.acs_url),
+            // A factor is always asked afresh (OKTA-628504).
+            force = self.party.is_factor(),
+            format = escape_attribute(&self.party.name_format),
+            destination = escape_attribute(&self.party.destination),
             id = escape_attribute(self.id),
             issued = format_iso(self.issued_at),
-            issuer = escape_text(&sp.entity_id),
-            extensions = self.extensions(config),
-            user = escape_text(self.user),
+            issuer = escape_text(&self.party.audience),
+            extensions = self.extensions(),
         )
     }
 
-    fn extensions(&self, config: &Config) -> String {
+    fn extensions(&self) -> String {
         let Some(application) = self.application else {
             return String::new();
         };
-        let namespace = escape_attribute(&config.idp.application_context_namespace);
+        let namespace = escape_attribute(&self.party.application_context_namespace);
         format!(
             "<saml2p:Extensions><OktaAppInstanceId xmlns=\"{namespace}\">{}</OktaAppInstanceId>\
              <OktaAppName xmlns=\"{namespace}\">{}</OktaAppName></saml2p:Extensions>",

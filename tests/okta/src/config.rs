@@ -1,5 +1,6 @@
 //! The configuration file: TOML, checked completely before anything starts.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -70,8 +71,22 @@ pub struct Config {
     pub app_name: String,
     #[serde(default = "default_users")]
     pub users: Vec<User>,
+    /// An org without it is empty: everything is set up through the management API.
+    pub idp: Option<Idp>,
     #[serde(default)]
-    pub idp: Idp,
+    pub network: Network,
+}
+
+/// How the org reaches others: identity providers, event hooks, transmitters, SCIM servers.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Network {
+    /// PEM: who vouches for their certificates.
+    pub ca: Option<PathBuf>,
+    /// Where a host really listens.
+    pub hosts: BTreeMap<String, SocketAddr>,
+    /// Speaks plain HTTP to hosts that listen on this machine: for tests of the stand-in itself.
+    pub plain: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
@@ -107,7 +122,7 @@ impl std::fmt::Debug for User {
     }
 }
 
-/// The one SAML identity provider of the org, usage "Factor only".
+/// An identity provider that is there from the start, usage "Factor only", and a factor that everybody needs.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Idp {
@@ -157,15 +172,16 @@ impl Config {
         })?;
         let mut config = Config::from_toml(&text)?;
         let folder = path.parent().unwrap_or(Path::new(""));
-        let files = [
+        let mut files = vec![
             &mut config.tls_cert,
             &mut config.tls_key,
-            &mut config.idp.certificate,
+            &mut config.network.ca,
         ];
-        for file in files.into_iter().flatten() {
-            *file = folder.join(&*file);
+        if let Some(idp) = &mut config.idp {
+            files.push(&mut idp.certificate);
+            files.extend(idp.oidc.as_mut().map(|oidc| &mut oidc.ca));
         }
-        if let Some(file) = config.idp.oidc.as_mut().and_then(|oidc| oidc.ca.as_mut()) {
+        for file in files.into_iter().flatten() {
             *file = folder.join(&*file);
         }
         Ok(config)
@@ -183,10 +199,6 @@ impl Config {
             }
         }
         Ok(config)
-    }
-
-    pub fn acs_url(&self) -> String {
-        format!("{}/sso/saml2/{}", self.org_origin, self.idp.id)
     }
 
     /// `acme.okta-standin.test[:port]`
@@ -215,7 +227,7 @@ impl Config {
             return Err(ConfigError::TransactionSeconds(self.transaction_seconds));
         }
         self.check_users()?;
-        self.idp.check()
+        self.idp.as_ref().map_or(Ok(()), Idp::check)
     }
 
     fn check_users(&self) -> Result<(), ConfigError> {
@@ -246,6 +258,10 @@ impl Config {
 }
 
 impl Idp {
+    pub fn acs_url(&self, config: &Config) -> String {
+        format!("{}/sso/saml2/{}", config.org_origin, self.id)
+    }
+
     fn check(&self) -> Result<(), ConfigError> {
         let tail = self.id.strip_prefix("0oa").unwrap_or_default();
         if tail.len() != 17 || !tail.bytes().all(|b| b.is_ascii_alphanumeric()) {
@@ -384,10 +400,7 @@ mod tests {
         let config = Config::from_toml("").unwrap();
         assert_eq!(config.users.len(), 2);
         assert_eq!(config.users[0].first_name, "Ann");
-        assert_eq!(
-            config.acs_url(),
-            "https://acme.localhost:8443/sso/saml2/0oa1tacitfactor00001"
-        );
+        assert!(config.idp.is_none());
         assert_eq!(config.org_label(), "acme");
     }
 
@@ -395,7 +408,7 @@ mod tests {
     fn the_example_of_the_help_text_is_valid() {
         let config = Config::from_toml(EXAMPLE).unwrap();
         assert_eq!(config.org_origin, "https://acme.okta-standin.test");
-        assert_eq!(config.idp.request_binding, Binding::Post);
+        assert_eq!(config.idp.unwrap().request_binding, Binding::Post);
     }
 
     #[test]

@@ -1,15 +1,20 @@
 //! The two web sites: the org and the application. One file per family of endpoints.
 
 mod acs;
+mod admin;
 mod api;
 mod application;
+mod arrival;
 mod authn;
 mod error;
 mod idx;
 mod login;
 mod oidc;
 mod pages;
+mod provisioning;
+mod signals;
 mod sso;
+mod token;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -62,25 +67,12 @@ pub fn org_router(org: Arc<Org>) -> Router {
         .route("/idp/idx/credential/enroll", post(idx::enrol))
         .route("/idp/idx/skip", post(idx::skip))
         .route("/idp/idx/cancel", post(idx::cancel))
-        .route("/.well-known/okta-organization", get(api::organization))
-        .route("/api/v1/logs", get(api::logs))
-        .route(
-            "/api/v1/sessions/me",
-            get(api::session).delete(api::end_session),
-        )
-        .route("/api/v1/idps/{idp}/metadata.xml", get(api::metadata))
-        .route("/api/v1/users", get(api::users))
-        .route("/api/v1/users/{user}", get(api::user))
-        .route("/api/v1/users/{user}/groups", get(api::groups))
-        .route("/api/v1/users/{user}/factors", get(api::factors))
-        .route(
-            "/api/v1/users/{user}/sessions",
-            axum::routing::delete(api::end_user_sessions),
-        )
-        .route(
-            "/api/v1/users/{user}/lifecycle/reset_factors",
-            post(api::reset_factors),
-        )
+        .route("/oauth2/v1/token", post(token::issue))
+        .route("/oauth2/v1/keys", get(token::keys))
+        .route("/oauth2/v1/global-token-revocation", post(signals::revoke))
+        .route("/security/api/v1/security-events", post(signals::receive))
+        .merge(api::router(&org))
+        .merge(admin::router(&org))
         .fallback(error::not_found)
         .method_not_allowed_fallback(error::method_not_allowed)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))

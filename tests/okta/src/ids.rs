@@ -82,6 +82,11 @@ pub fn derive_id(prefix: &str, of: &str) -> String {
     format!("{prefix}{tail}")
 }
 
+/// A new 20-character id with this prefix.
+pub fn generate_id(prefix: &str) -> String {
+    format!("{prefix}{}", pick(ALPHANUMERIC, 17))
+}
+
 pub fn hash(secret: &str) -> [u8; 32] {
     let mut out = [0; 32];
     out.copy_from_slice(digest::digest(&digest::SHA256, secret.as_bytes()).as_ref());

@@ -5,13 +5,16 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256, RsaKeyPair};
+use aws_lc_rs::signature::{
+    KeyPair as _, RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RsaKeyPair,
+};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rcgen::{CertificateParams, DistinguishedName, DnType, DnValue, KeyPair, RsaKeySize};
 
 use crate::config::Config;
 use crate::ids;
+use crate::oidc::RequestSignature;
 
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
@@ -70,17 +73,22 @@ impl ServiceProvider {
 
     /// RSA-SHA256 over the given octets, in base64.
     pub fn sign(&self, message: &[u8]) -> String {
+        STANDARD.encode(self.sign_with(RequestSignature::Rs256, message))
+    }
+
+    /// PKCS #1 with the hash of the algorithm; SHA-256 where it is not one of RSA's.
+    pub fn sign_with(&self, algorithm: RequestSignature, message: &[u8]) -> Vec<u8> {
+        let encoding = match algorithm {
+            RequestSignature::Rs384 => &RSA_PKCS1_SHA384,
+            RequestSignature::Rs512 => &RSA_PKCS1_SHA512,
+            _ => &RSA_PKCS1_SHA256,
+        };
         let mut signature = vec![0; self.key.public_modulus_len()];
         // Invariant: the buffer has the modulus' length, the only way this call fails.
         self.key
-            .sign(
-                &RSA_PKCS1_SHA256,
-                &SystemRandom::new(),
-                message,
-                &mut signature,
-            )
+            .sign(encoding, &SystemRandom::new(), message, &mut signature)
             .expect("the signature's buffer fits the key");
-        STANDARD.encode(signature)
+        signature
     }
 
     /// The public key as a JWK.

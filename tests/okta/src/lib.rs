@@ -2,8 +2,9 @@
 //!
 //! It shares no code with the product and checks XML signatures with another
 //! implementation (`xmlsec1`), so that one mistake cannot hide itself on both sides.
-//! It is an org with users, groups and password sign-in, one SAML 2.0 identity provider of
-//! usage *Factor only*, and one application at another origin.
+//! It is an org with users, groups, policies and password sign-in, any number of SAML 2.0 and
+//! OpenID Connect identity providers, and one application at another origin. The configuration file
+//! gives the first rows; the rest is made through the management API. Without `[idp]` the org is empty.
 //!
 //! # What it models
 //!
@@ -16,7 +17,17 @@
 //!   each trip, each good once and for five minutes after the password.
 //! - A Response validator as strict as Okta is known to be (the `response` module), with
 //!   Okta's error texts where they are public, the page `GENERAL_NONSUCCESS`, and both System Log events.
-//! - `GET /api/v1/logs`, `sessions/me`, `idps/{id}/metadata.xml`, `users`, E-codes.
+//! - The management API (`/api/v1/…`) with SSWS and scoped bearer tokens, E-codes, paging, rate limits: users, groups,
+//!   the user schema, identity providers and their keys, policies and rules, trusted origins, authenticators, event
+//!   hooks, security-events providers, apps and assignments, risk, the System Log. Recordings of real orgs are replayed
+//!   against it (`tests/vcr.rs`).
+//! - Sign-in by identity provider: routing rules by name and by attribute, WebFinger, links and just-in-time accounts,
+//!   and sign-on policies that decide whether a factor follows.
+//! - `/oauth2/v1/token` for service apps, the receiver of security event tokens, global token revocation.
+//! - Events to event hooks, and the org as a SCIM client in both of Okta's dialects.
+//!
+//! What an administrator can only click in Okta's console (*Factor only*, the skip-verify switch, a SCIM connection) is
+//! under `/stand-in/admin/`, and so are faults on demand and the journal of management requests.
 //!
 //! # State tokens are not bound to a browser
 //!
@@ -37,9 +48,9 @@
 //!
 //! # What it leaves out
 //!
-//! Encrypted assertions, a GET at the ACS, IdP-initiated sign-in (a factor has none), several
-//! identity providers, OIDC identity providers, Duo and SCIM. The last leg to the
-//! application is a one-time code instead of Okta's own assertion.
+//! Encrypted assertions, a GET at the ACS, regular expressions in routing rules and username filters, group rules,
+//! inline hooks, brands, domains, and Duo. Networks, devices and risk are stored in rules but not evaluated. The last leg
+//! to the application is a one-time code instead of Okta's own assertion.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), okta_stand_in::StartError> {
@@ -53,17 +64,28 @@
 mod authn_request;
 mod clock;
 mod config;
+mod deliveries;
+mod der;
+mod faults;
+mod filter;
 mod http;
 mod ids;
+mod jws;
 mod keys;
 mod limits;
 mod metadata;
 mod oidc;
 mod org;
+mod outbound;
+mod party;
+mod rate;
+mod resources;
 mod response;
 mod server;
+mod sign_on;
 mod state;
 mod system_log;
+mod tokens;
 mod transaction;
 mod xml;
 mod xmlsec;
@@ -77,7 +99,9 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 pub use clock::{Clock, Millis, format_iso};
-pub use config::{Binding, Config, ConfigError, EXAMPLE, Idp, Pipeline, SignatureScope, User};
+pub use config::{
+    Binding, Config, ConfigError, EXAMPLE, Idp, Network, Pipeline, SignatureScope, User,
+};
 pub use keys::KeyError;
 pub use oidc::{ClientAuth, ContextNames, RequestSignature, Settings as OidcSettings};
 pub use org::StartError;
@@ -146,7 +170,7 @@ pub async fn routers(
     data: &Path,
     clock: Clock,
 ) -> Result<(Router, Router), StartError> {
-    let org = Arc::new(org::Org::new(config, data, clock).await?);
+    let org = org::Org::new(config, data, clock).await?;
     Ok((
         http::org_router(Arc::clone(&org)),
         http::application_router(org),
@@ -156,5 +180,12 @@ pub async fn routers(
 /// The service provider's metadata; makes the keys if there are none yet.
 pub fn metadata_xml(config: &Config, data: &Path) -> Result<String, KeyError> {
     let sp = keys::ServiceProvider::load_or_generate(data, config)?;
-    Ok(metadata::build(config, &sp))
+    let idp = config.idp.clone().unwrap_or_default();
+    let towards = metadata::Towards {
+        entity_id: &sp.entity_id,
+        acs_url: &idp.acs_url(config),
+        sign_requests: idp.sign_requests,
+        name: &idp.name,
+    };
+    Ok(metadata::build(config, &sp, &towards))
 }

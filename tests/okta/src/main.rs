@@ -67,11 +67,14 @@ async fn main() -> anyhow::Result<()> {
 
 async fn serve(config: Config, data: &Path) -> anyhow::Result<()> {
     let (org, app) = (config.org_origin.clone(), config.app_origin.clone());
-    let has_certificate = config.idp.certificate.is_some();
+    let lacks_certificate = config
+        .idp
+        .as_ref()
+        .is_some_and(|idp| idp.oidc.is_none() && idp.certificate.is_none());
     let running = okta_stand_in::serve(config, data, Clock::System).await?;
     tracing::info!(listening = %running.org_address, origin = org, "org");
     tracing::info!(listening = %running.application_address, origin = app, "application");
-    if !has_certificate {
+    if lacks_certificate {
         tracing::warn!("idp.certificate is not set: every SAML Response will be refused");
     }
     wait_for_end().await?;

@@ -4,7 +4,15 @@ use crate::config::Config;
 use crate::keys::ServiceProvider;
 use crate::xml::{escape_attribute, escape_text};
 
-pub fn build(config: &Config, sp: &ServiceProvider) -> String {
+/// What differs between the identity providers of one org.
+pub struct Towards<'a> {
+    pub entity_id: &'a str,
+    pub acs_url: &'a str,
+    pub sign_requests: bool,
+    pub name: &'a str,
+}
+
+pub fn build(config: &Config, sp: &ServiceProvider, towards: &Towards<'_>) -> String {
     let key = |used: &str, methods: &str| {
         format!(
             "<md:KeyDescriptor use=\"{used}\"><ds:KeyInfo xmlns:ds=\"http://www.w3.org/2000/09/xmldsig#\">\
@@ -41,12 +49,12 @@ pub fn build(config: &Config, sp: &ServiceProvider) -> String {
          <md:Organization><md:OrganizationName xml:lang=\"en\">{label}</md:OrganizationName>\
          <md:OrganizationDisplayName xml:lang=\"en\">{display}</md:OrganizationDisplayName>\
          <md:OrganizationURL xml:lang=\"en\">{url}</md:OrganizationURL></md:Organization></md:EntityDescriptor>",
-        entity_id = escape_attribute(&sp.entity_id),
-        signed = config.idp.sign_requests,
+        entity_id = escape_attribute(towards.entity_id),
+        signed = towards.sign_requests,
         encryption = key("encryption", &encryption_methods),
         signing = key("signing", ""),
-        acs = escape_attribute(&config.acs_url()),
-        idp_name = escape_text(&config.idp.name),
+        acs = escape_attribute(towards.acs_url),
+        idp_name = escape_text(towards.name),
         label = escape_text(config.org_label()),
         display = escape_text(&config.org_name),
         url = escape_text(&config.org_origin),

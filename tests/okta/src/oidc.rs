@@ -1,4 +1,4 @@
-//! The org as an OpenID relying party towards one identity provider of usage "Factor only".
+//! The org as an OpenID relying party towards an identity provider.
 //!
 //! Written from Okta's documentation and captures, and from nothing of the product: it shares no code with it. Facts that
 //! were only inferred are settings: whether `prompt=login` is sent, and how the application context's members are called.
@@ -19,7 +19,6 @@
 //! ca = "ca.pem"                    # who vouches for its certificate
 //! ```
 
-pub mod back_channel;
 pub mod id_token;
 pub mod jwt;
 pub mod settings;
@@ -32,9 +31,10 @@ use serde_json::{Value, json};
 use crate::clock::Millis;
 use crate::config::Config;
 use crate::keys::ServiceProvider;
+use crate::outbound::Outbound;
+use crate::party::Party;
 use crate::state::PendingRequest;
 
-pub use back_channel::{BackChannel, BackChannelError};
 pub use id_token::{Claims, Expected, Refusal};
 pub use settings::{ClientAuth, ContextNames, RequestSignature, Settings};
 
@@ -71,6 +71,7 @@ impl Ties {
 /// The URL that the browser is sent to.
 pub fn authorize_url(
     config: &Config,
+    party: &Party,
     settings: &Settings,
     sp: &ServiceProvider,
     pending: &PendingRequest,
@@ -85,9 +86,11 @@ pub fn authorize_url(
         ("redirect_uri", redirect_uri(config)),
         ("response_type", "code".to_owned()),
         ("display", "page".to_owned()),
-        ("login_hint", pending.login.clone()),
         ("scope", settings.scopes.join(" ")),
     ];
+    if !pending.login.is_empty() {
+        parameters.push(("login_hint", pending.login.clone()));
+    }
     if settings.prompt_login {
         parameters.push(("prompt", "login".to_owned()));
     }
@@ -96,7 +99,7 @@ pub fn authorize_url(
         parameters.push(("code_challenge", URL_SAFE_NO_PAD.encode(challenge)));
         parameters.push(("code_challenge_method", "S256".to_owned()));
     }
-    if config.idp.send_application_context {
+    if party.send_application_context {
         let (id, name) = settings.context_names.names();
         parameters.push((id, app.0.to_owned()));
         parameters.push((name, app.1.to_owned()));
@@ -142,8 +145,14 @@ fn request_object(
 }
 
 /// The code for tokens, and the tokens judged: what the ID token says of the transaction's user.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "all of one org and one request, named at the one call"
+)]
 pub async fn redeem(
     config: &Config,
+    channel: &Outbound,
+    party: &Party,
     settings: &Settings,
     sp: &ServiceProvider,
     pending: &PendingRequest,
@@ -152,7 +161,6 @@ pub async fn redeem(
     now: Millis,
 ) -> Result<Claims, Refusal> {
     let ties = Ties::of(sp, pending);
-    let channel = BackChannel::new(settings)?;
     let mut form: Vec<(&str, String)> = vec![
         ("grant_type", "authorization_code".to_owned()),
         ("code", code.to_owned()),
@@ -213,14 +221,14 @@ pub async fn redeem(
     let tokens = tokens.json()?;
     let jwks = channel.get(&settings.jwks_endpoint, None).await?.json()?;
     let expected = Expected {
-        config,
+        party,
         settings,
         nonce: &ties.nonce,
-        user: &pending.login,
+        user: party.is_factor().then_some(pending.login.as_str()),
         app,
         now,
     };
-    let claims = id_token::verify(
+    let mut claims = id_token::verify(
         tokens["id_token"].as_str().unwrap_or_default(),
         &jwks,
         &expected,
@@ -231,8 +239,18 @@ pub async fn redeem(
             tokens["access_token"].as_str().unwrap_or_default()
         );
         let info = channel.get(userinfo, Some(&bearer)).await?;
-        if info.status != 200 || info.json()?["sub"] != claims.sub.as_str() {
-            return Err(Refusal::UserInfo(info.status));
+        let status = info.status;
+        let told = if status == 200 {
+            info.json()?
+        } else {
+            Value::Null
+        };
+        if told["sub"] != claims.sub.as_str() {
+            return Err(Refusal::UserInfo(status));
+        }
+        // Where userinfo is configured, attributes come from there.
+        for (name, value) in told.as_object().into_iter().flatten() {
+            claims.all[name] = value.clone();
         }
     }
     Ok(claims)

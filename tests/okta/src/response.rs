@@ -13,7 +13,8 @@ use roxmltree::{Document, Node, ParsingOptions};
 
 use crate::authn_request::Application;
 use crate::clock::{Millis, parse_iso};
-use crate::config::{Config, Pipeline, SignatureScope};
+use crate::config::{Pipeline, SignatureScope};
+use crate::party::Party;
 use crate::xml::{algorithm, ns};
 use crate::xmlsec::Xmlsec;
 
@@ -21,10 +22,12 @@ pub use refusal::{GENERAL_TEXT, Refusal};
 
 /// What the transaction waits for.
 pub struct Expected<'a> {
-    pub config: &'a Config,
-    pub audience: &'a str,
-    pub request_id: &'a str,
-    pub user: &'a str,
+    pub party: &'a Party,
+    pub pipeline: Pipeline,
+    /// `None`: nobody asked, so that nothing may claim to answer.
+    pub request_id: Option<&'a str>,
+    /// A factor has to speak of this user; a sign-in of whomever it wants.
+    pub user: Option<&'a str>,
     pub application: Option<Application<'a>>,
     pub now: Millis,
 }
@@ -43,6 +46,8 @@ pub enum Answer {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Success {
     pub name_id: String,
+    /// All attributes, in their order.
+    pub attributes: Vec<(String, String)>,
     /// `session.amr`, without what Okta does not forward.
     pub amr: Vec<String>,
     pub assertion_id: String,
@@ -56,8 +61,8 @@ pub async fn verify(
 ) -> Result<Answer, Refusal> {
     let xml = decode(saml_response)?;
     // The parsed document does not live across the wait: it is not Send.
-    check_shape(&parse(&xml)?, expected.config)?;
-    if !xmlsec.verify(&xml).await? {
+    check_shape(&parse(&xml)?, expected.party)?;
+    if !xmlsec.verify(&xml, &expected.party.certificates).await? {
         return Err(Refusal::SignatureInvalid);
     }
     read(&parse(&xml)?, expected)
@@ -82,7 +87,7 @@ fn parse(xml: &str) -> Result<Document<'_>, Refusal> {
 }
 
 /// One signature, in its place, over the element it stands in, made as Okta demands.
-fn check_shape(document: &Document<'_>, config: &Config) -> Result<(), Refusal> {
+fn check_shape(document: &Document<'_>, party: &Party) -> Result<(), Refusal> {
     let response = document.root_element();
     if !response.has_tag_name((ns::PROTOCOL, "Response")) {
         return Err(Refusal::NotAResponse);
@@ -111,7 +116,7 @@ fn check_shape(document: &Document<'_>, config: &Config) -> Result<(), Refusal> 
     if issuer.is_none() || children.next() != Some(signature) {
         return Err(Refusal::SignatureMisplaced);
     }
-    match config.idp.response_signature_scope {
+    match party.response_signature_scope {
         SignatureScope::Response if !on_response => return Err(Refusal::SignatureScope),
         SignatureScope::Token if !on_assertion => return Err(Refusal::SignatureScope),
         _ => {}
@@ -178,11 +183,11 @@ fn check_signed_info(signature: Node<'_, '_>, signed_id: &str) -> Result<(), Ref
 /// Compares values. The signature has been verified over the Response or its Assertion.
 fn read(document: &Document<'_>, expected: &Expected<'_>) -> Result<Answer, Refusal> {
     let response = document.root_element();
-    let config = expected.config;
+    let party = expected.party;
     check_version_and_instant(response, expected)?;
-    check_issuer(response, "Response", config)?;
+    check_issuer(response, "Response", party)?;
     let destination = response.attribute("Destination").unwrap_or_default();
-    if destination != config.acs_url() {
+    if destination != party.acs_url {
         return Err(Refusal::Destination(destination.to_owned()));
     }
     check_in_response_to(response, "Response", expected)?;
@@ -201,7 +206,7 @@ fn read(document: &Document<'_>, expected: &Expected<'_>) -> Result<Answer, Refu
     }
     let assertion = only(response, ns::ASSERTION, "Assertion")?;
     check_version_and_instant(assertion, expected)?;
-    check_issuer(assertion, "Assertion", config)?;
+    check_issuer(assertion, "Assertion", party)?;
     check_conditions(assertion, expected)?;
     let name_id = check_subject(assertion, expected)?;
     let statement = children(assertion, ns::ASSERTION, "AuthnStatement").next();
@@ -216,7 +221,8 @@ fn read(document: &Document<'_>, expected: &Expected<'_>) -> Result<Answer, Refu
     check_application(&attributes, expected)?;
     Ok(Answer::Success(Success {
         name_id,
-        amr: check_amr(&attributes, config)?,
+        amr: check_amr(&attributes, expected)?,
+        attributes,
         assertion_id: assertion.attribute("ID").unwrap_or_default().to_owned(),
     }))
 }
@@ -236,14 +242,14 @@ fn check_version_and_instant(node: Node<'_, '_>, expected: &Expected<'_>) -> Res
 }
 
 /// Byte for byte: a trailing slash is another issuer.
-fn check_issuer(node: Node<'_, '_>, element: &'static str, config: &Config) -> Result<(), Refusal> {
+fn check_issuer(node: Node<'_, '_>, element: &'static str, party: &Party) -> Result<(), Refusal> {
     let issuer = children(node, ns::ASSERTION, "Issuer").next();
     let found = issuer.map(text).transpose()?.unwrap_or_default();
-    if found != config.idp.issuer {
+    if found != party.issuer {
         return Err(Refusal::Issuer {
             element,
             found: bounded(&found),
-            expected: config.idp.issuer.clone(),
+            expected: party.issuer.clone(),
         });
     }
     Ok(())
@@ -254,11 +260,11 @@ fn check_in_response_to(
     element: &'static str,
     expected: &Expected<'_>,
 ) -> Result<(), Refusal> {
-    let found = node.attribute("InResponseTo").unwrap_or_default();
+    let found = node.attribute("InResponseTo");
     if found != expected.request_id {
         return Err(Refusal::InResponseTo {
             element,
-            found: bounded(found),
+            found: bounded(found.unwrap_or_default()),
         });
     }
     Ok(())
@@ -280,7 +286,7 @@ fn check_conditions(assertion: Node<'_, '_>, expected: &Expected<'_>) -> Result<
             .collect::<Result<_, _>>()?;
         if !audiences
             .iter()
-            .any(|audience| audience == expected.audience)
+            .any(|audience| *audience == expected.party.audience)
         {
             return Err(audience_refusal(audiences.join(", "), expected));
         }
@@ -294,7 +300,7 @@ fn check_conditions(assertion: Node<'_, '_>, expected: &Expected<'_>) -> Result<
 fn audience_refusal(found: String, expected: &Expected<'_>) -> Refusal {
     Refusal::Audience {
         found: bounded(&found),
-        expected: expected.audience.to_owned(),
+        expected: expected.party.audience.clone(),
     }
 }
 
@@ -307,7 +313,7 @@ fn check_subject(assertion: Node<'_, '_>, expected: &Expected<'_>) -> Result<Str
     }
     let data = only(confirmation, ns::ASSERTION, "SubjectConfirmationData")?;
     let recipient = data.attribute("Recipient").unwrap_or_default();
-    if recipient != expected.config.acs_url() {
+    if recipient != expected.party.acs_url {
         return Err(Refusal::Recipient(bounded(recipient)));
     }
     check_in_response_to(data, "SubjectConfirmationData", expected)?;
@@ -315,7 +321,8 @@ fn check_subject(assertion: Node<'_, '_>, expected: &Expected<'_>) -> Result<Str
         return Err(Refusal::Expired("SubjectConfirmationData"));
     }
     // Case does not count for Okta (OKTA-565984); nothing else is folded.
-    if name_id.is_empty() || name_id.to_lowercase() != expected.user.to_lowercase() {
+    let is_other = |user: &str| name_id.to_lowercase() != user.to_lowercase();
+    if name_id.is_empty() || expected.user.is_some_and(is_other) {
         return Err(Refusal::OtherUser);
     }
     Ok(name_id)
@@ -354,7 +361,10 @@ fn check_application(
 
 /// Claims sharing: unknown values are ignored, `kba` and `pwd` are not forwarded for a
 /// Factor-only provider, and Classic wants `mfa` or `pwd` among what was sent.
-fn check_amr(attributes: &[(String, String)], config: &Config) -> Result<Vec<String>, Refusal> {
+fn check_amr(
+    attributes: &[(String, String)],
+    expected: &Expected<'_>,
+) -> Result<Vec<String>, Refusal> {
     let sent: Vec<&str> = attributes
         .iter()
         .filter(|(name, _)| name == "session.amr")
@@ -366,11 +376,11 @@ fn check_amr(attributes: &[(String, String)], config: &Config) -> Result<Vec<Str
         .filter(|v| FORWARDED_AMR.contains(v))
         .map(|&v| v.to_owned())
         .collect();
-    if !config.idp.trust_claims {
+    if !expected.party.trust_claims {
         return Ok(Vec::new());
     }
     let classic_content =
-        config.pipeline != Pipeline::Classic || sent.contains(&"mfa") || sent.contains(&"pwd");
+        expected.pipeline != Pipeline::Classic || sent.contains(&"mfa") || sent.contains(&"pwd");
     match forwarded.is_empty() || !classic_content {
         true => Err(Refusal::NoAmr),
         false => Ok(forwarded),
@@ -420,7 +430,7 @@ fn instant(node: Node<'_, '_>, name: &'static str) -> Result<Millis, Refusal> {
 }
 
 fn skew(expected: &Expected<'_>) -> Millis {
-    Millis::from(expected.config.idp.max_clock_skew_ms)
+    expected.party.max_clock_skew
 }
 
 /// What goes into the log is short, whoever sent it.

@@ -8,12 +8,13 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::clock::Millis;
-use crate::config::{Config, Pipeline, User};
+use crate::config::{Config, Pipeline};
 use crate::ids;
 use crate::limits::PasswordLimits;
+use crate::sign_on::Next;
 
 pub use crate::transaction::{
-    Completion, Marks, PendingRequest, Session, Stage, StateError, Transaction,
+    Account, Completion, Marks, PendingRequest, Session, Stage, StateError, Transaction,
 };
 
 #[derive(Debug, Default)]
@@ -24,6 +25,8 @@ pub struct State {
     sessions: HashMap<[u8; 32], Session>,
     session_tokens: HashMap<String, Transaction>,
     enrolled: HashSet<String>,
+    /// Assertions that came without a request: each counts once.
+    seen: HashMap<String, Millis>,
     limits: PasswordLimits,
 }
 
@@ -51,6 +54,8 @@ impl State {
             expires_at: now + PAGE_LIFETIME,
             login: String::new(),
             stage: Stage::Identify,
+            idp: String::new(),
+            methods: Vec::new(),
             marks: Marks::default(),
             request_id: None,
             amr: Vec::new(),
@@ -80,12 +85,32 @@ impl State {
         Ok(transaction.clone())
     }
 
-    /// The password of the first step, which starts the five minutes.
-    pub fn sign_in(
+    /// Identifier first: this name belongs to an identity provider.
+    pub fn route(
         &mut self,
         token: &str,
         login: &str,
-        password: &str,
+        idp: &str,
+        now: Millis,
+    ) -> Result<Transaction, StateError> {
+        let transaction = self.live_mut(token, now)?;
+        if !matches!(
+            transaction.stage,
+            Stage::Identify | Stage::Password | Stage::Routed { .. }
+        ) {
+            return Err(StateError::NotAllowed);
+        }
+        transaction.login = login.to_owned();
+        transaction.idp = idp.to_owned();
+        transaction.stage = Stage::Routed { failed: false };
+        Ok(transaction.clone())
+    }
+
+    /// The password of the first step, which starts the five minutes. `next` is what policy wants of this account then.
+    pub fn sign_in(
+        &mut self,
+        token: &str,
+        attempt: &Attempt<'_>,
         config: &Config,
         now: Millis,
     ) -> Result<Transaction, StateError> {
@@ -93,41 +118,51 @@ impl State {
         if !matches!(stage, Stage::Identify | Stage::Password) {
             return Err(StateError::NotAllowed);
         }
-        let login = self.check_password(login, password, config, now)?;
-        let is_enrolled = self.enrolled.contains(&login);
+        let login = self.check_password(attempt, now)?;
         let transaction = self.live_mut(token, now)?;
         transaction.login = login;
-        transaction.expires_at = now + lifetime(config);
+        transaction.methods.push("pwd");
         transaction.marks.password_ok = Some(now);
-        transaction.stage = match (is_enrolled, transaction.pipeline) {
-            (false, _) => Stage::EnrolRequired,
-            (true, Pipeline::Classic) => Stage::FactorRequired,
+        self.go_on(token, &attempt.next, config, now)
+    }
+
+    /// The first factor is done, by password or by an identity provider.
+    fn go_on(
+        &mut self,
+        token: &str,
+        next: &Next,
+        config: &Config,
+        now: Millis,
+    ) -> Result<Transaction, StateError> {
+        let is_enrolled = self.enrolled.contains(&self.live(token, now)?.login);
+        let transaction = self.live_mut(token, now)?;
+        transaction.expires_at = now + lifetime(config);
+        transaction.stage = match (next, is_enrolled, transaction.pipeline) {
+            (Next::Denied, _, _) => return Err(StateError::Denied),
+            (Next::Session, _, _) => Stage::Success { is_redeemed: false },
+            (Next::Factor { .. }, false, _) => Stage::EnrolRequired,
+            (Next::Factor { .. }, true, Pipeline::Classic) => Stage::FactorRequired,
             // One authenticator only: Identity Engine goes on to its challenge by itself.
-            (true, Pipeline::Oie) => Stage::FactorChallenge { failed: false },
+            (Next::Factor { .. }, true, Pipeline::Oie) => Stage::FactorChallenge { failed: false },
         };
+        if let Next::Factor { idp } = next {
+            transaction.idp.clone_from(idp);
+        }
         Ok(transaction.clone())
     }
 
-    pub fn check_password(
-        &mut self,
-        login: &str,
-        password: &str,
-        config: &Config,
-        now: Millis,
-    ) -> Result<String, StateError> {
-        let key = login.to_lowercase();
+    fn check_password(&mut self, attempt: &Attempt<'_>, now: Millis) -> Result<String, StateError> {
+        let key = attempt.login.to_lowercase();
         self.limits.begin_attempt(&key, now)?;
-        let user = find_user(config, login);
-        let expected = user.map_or_else(String::new, |user| user.password.clone());
-        if user.is_none()
-            || ids::hash(password) != ids::hash(&expected)
-            || self.limits.is_locked(&key, now)
-        {
+        let account = attempt.account.as_ref().filter(|account| {
+            account.is_active && account.password == Some(ids::hash(attempt.password))
+        });
+        let Some(account) = account.filter(|_| !self.limits.is_locked(&key, now)) else {
             self.limits.note_failure(&key, now);
             return Err(StateError::AuthenticationFailed);
-        }
+        };
         self.limits.note_success(&key);
-        Ok(user.map(|user| user.login.clone()).unwrap_or_default())
+        Ok(account.login.clone())
     }
 
     pub fn choose_factor(&mut self, token: &str, now: Millis) -> Result<Transaction, StateError> {
@@ -172,16 +207,25 @@ impl State {
     }
 
     /// A browser follows the link to the identity provider.
+    ///
+    /// As a factor only where the factor of this provider is asked for; as a sign-in only before anything has been done.
     pub fn begin_request(
         &mut self,
         token: &str,
+        idp: &str,
+        is_factor: bool,
         now: Millis,
     ) -> Result<PendingRequest, StateError> {
         let transaction = self.live_mut(token, now)?;
-        if !matches!(
+        let is_asked_for = matches!(
             transaction.stage,
             Stage::FactorChallenge { .. } | Stage::EnrolActivate { .. }
-        ) {
+        ) && transaction.idp == idp;
+        let is_open = matches!(
+            transaction.stage,
+            Stage::Identify | Stage::Password | Stage::Routed { .. }
+        );
+        if !(is_factor && is_asked_for || !is_factor && is_open) {
             return Err(StateError::NotAllowed);
         }
         let request = PendingRequest {
@@ -189,7 +233,9 @@ impl State {
             relay_state: ids::generate_relay_state(),
             token: token.to_owned(),
             login: transaction.login.clone(),
+            idp: idp.to_owned(),
         };
+        idp.clone_into(&mut transaction.idp);
         transaction.marks.idp_redirect = Some(now);
         transaction.request_id = Some(request.id.clone());
         if self
@@ -239,10 +285,13 @@ impl State {
         };
         transaction.marks.acs_received = Some(acs_received);
         transaction.request_id = Some(request.id.clone());
-        transaction.amr = amr.to_vec();
+        transaction.amr.extend(amr.iter().cloned());
+        if !transaction.methods.contains(&"fed") {
+            transaction.methods.push("fed");
+        }
         transaction.stage = match completion {
-            Completion::Verified => Stage::Success { is_redeemed: false },
             Completion::Enrolled => Stage::EnrolFinished,
+            _ => Stage::Success { is_redeemed: false },
         };
         let transaction = transaction.clone();
         if completion == Completion::Enrolled {
@@ -251,6 +300,48 @@ impl State {
         self.requests
             .retain(|_, other| other.token != request.token);
         Ok((completion, transaction))
+    }
+
+    /// A verified answer of an identity provider that does the first factor: `who` signs in.
+    pub fn sign_in_by_idp(
+        &mut self,
+        request: &PendingRequest,
+        who: &Arrival<'_>,
+        config: &Config,
+        now: Millis,
+    ) -> Result<(Completion, Transaction), StateError> {
+        self.use_up(request, now)?;
+        let transaction = self.live_mut(&request.token, now)?;
+        if !matches!(
+            transaction.stage,
+            Stage::Identify | Stage::Password | Stage::Routed { .. }
+        ) {
+            return Err(StateError::NotAllowed);
+        }
+        transaction.login = who.login.to_owned();
+        transaction.methods.push("fed");
+        transaction.amr = who.amr.to_vec();
+        transaction.marks.acs_received = Some(who.received);
+        transaction.request_id = Some(request.id.clone());
+        let transaction = self.go_on(&request.token, &who.next, config, now)?;
+        self.requests
+            .retain(|_, other| other.token != request.token);
+        let completion = match who.next {
+            Next::Session => Completion::SignedIn,
+            _ => Completion::FactorFollows,
+        };
+        Ok((completion, transaction))
+    }
+
+    /// Whether an assertion that nobody asked for comes for the first time; remembers it as long as it could be valid.
+    pub fn is_first(&mut self, assertion: &str, now: Millis) -> bool {
+        self.seen.retain(|_, until| *until > now);
+        let is_full = self.seen.len() >= MAX_SEEN;
+        !is_full
+            && self
+                .seen
+                .insert(assertion.to_owned(), now + SEEN_LIFETIME)
+                .is_none()
     }
 
     /// The identity provider said no: the person may try again.
@@ -264,8 +355,12 @@ impl State {
         transaction.stage = match transaction.stage {
             Stage::FactorChallenge { .. } => Stage::FactorChallenge { failed: true },
             Stage::EnrolActivate { .. } => Stage::EnrolActivate { failed: true },
+            Stage::Identify | Stage::Password | Stage::Routed { .. } => {
+                Stage::Routed { failed: true }
+            }
             _ => return Err(StateError::NotAllowed),
         };
+        transaction.idp.clone_from(&request.idp);
         Ok(transaction.clone())
     }
 
@@ -324,7 +419,7 @@ impl State {
         let cookie = ids::generate_secret();
         let mut transaction = transaction.clone();
         transaction.marks.session_created = Some(now);
-        let mut amr = vec!["pwd".to_owned(), "fed".to_owned()];
+        let mut amr: Vec<String> = transaction.methods.iter().map(|&m| m.to_owned()).collect();
         amr.extend(transaction.amr.iter().cloned());
         let session = Session {
             id: format!("102{}", ids::generate_transaction_id()),
@@ -357,8 +452,32 @@ impl State {
         self.sessions.remove(&ids::hash(cookie))
     }
 
-    pub fn end_sessions_of(&mut self, login: &str) {
+    /// Tells how many there were.
+    pub fn end_sessions_of(&mut self, login: &str) -> usize {
+        let before = self.sessions.len();
         self.sessions.retain(|_, session| session.login != login);
+        before - self.sessions.len()
+    }
+
+    /// The user's name has changed; what is known of them goes along.
+    pub fn rename(&mut self, from: &str, to: &str) {
+        if self.enrolled.remove(from) {
+            self.enrolled.insert(to.to_owned());
+        }
+        for session in self.sessions.values_mut() {
+            if session.login == from {
+                to.clone_into(&mut session.login);
+            }
+        }
+    }
+
+    /// Whether too many wrong passwords have locked a name for a while.
+    pub fn is_locked(&self, login: &str, now: Millis) -> bool {
+        self.limits.is_locked(&login.to_lowercase(), now)
+    }
+
+    pub fn unlock(&mut self, login: &str) {
+        self.limits.note_success(&login.to_lowercase());
     }
 
     pub fn is_enrolled(&self, login: &str) -> bool {
@@ -421,12 +540,20 @@ impl State {
     }
 }
 
-pub fn find_user<'a>(config: &'a Config, login: &str) -> Option<&'a User> {
-    let login = login.to_lowercase();
-    config
-        .users
-        .iter()
-        .find(|user| user.login.to_lowercase() == login)
+/// A name, a password, and whom they are tried against.
+pub struct Attempt<'a> {
+    pub login: &'a str,
+    pub password: &'a str,
+    pub account: Option<Account>,
+    pub next: Next,
+}
+
+/// Somebody whom an identity provider has vouched for.
+pub struct Arrival<'a> {
+    pub login: &'a str,
+    pub amr: &'a [String],
+    pub received: Millis,
+    pub next: Next,
 }
 
 fn lifetime(config: &Config) -> Millis {
@@ -438,6 +565,9 @@ const PAGE_LIFETIME: Millis = 60 * 60 * 1000;
 const SESSION_LIFETIME: Millis = 2 * 60 * 60 * 1000;
 const MAX_TRANSACTIONS: usize = 5000;
 const MAX_SESSIONS: usize = 5000;
+const MAX_SEEN: usize = 20_000;
+/// Longer than any assertion that the validator takes.
+const SEEN_LIFETIME: Millis = 24 * 60 * 60 * 1000;
 const REQUESTS_PER_TRANSACTION: usize = 20;
 
 #[cfg(test)]

@@ -63,7 +63,7 @@ proptest! {
                 Step::Begin => tokens.push(state.begin(pipeline, "/", now).token),
                 Step::SignIn(n, right) => {
                     let password = if right { "correct horse battery staple" } else { "wrong" };
-                    if state.sign_in(&token(n), "ann@acme.test", password, &config, now).is_ok() {
+                    if state.sign_in(&token(n), &attempt(&config, password), &config, now).is_ok() {
                         prop_assert!(right);
                         let seen = seen.entry(token(n)).or_default();
                         prop_assert_eq!(seen.password_at, None);
@@ -74,7 +74,7 @@ proptest! {
                 Step::ChooseEnrolment(n) => drop(state.choose_enrolment(&token(n), now)),
                 Step::Previous(n) => drop(state.previous(&token(n), now)),
                 Step::Leave(n) => {
-                    if let Ok(request) = state.begin_request(&token(n), now) {
+                    if let Ok(request) = state.begin_request(&token(n), IDP, true, now) {
                         prop_assert!(seen[&token(n)].password_at.is_some());
                         requests.push(request);
                     }
@@ -117,6 +117,24 @@ proptest! {
     }
 }
 
+const IDP: &str = "0oa1tacitfactor00001";
+
+fn attempt<'a>(config: &'a Config, password: &'a str) -> Attempt<'a> {
+    let ann = &config.users[0];
+    Attempt {
+        login: &ann.login,
+        password,
+        account: Some(Account {
+            login: ann.login.clone(),
+            password: Some(ids::hash(&ann.password)),
+            is_active: true,
+        }),
+        next: Next::Factor {
+            idp: IDP.to_owned(),
+        },
+    }
+}
+
 #[derive(Debug, Default)]
 struct Seen {
     password_at: Option<Millis>,
@@ -143,10 +161,10 @@ fn memory_stays_bounded() {
     let password = &config.users[0].password;
     state.enrolled.insert(config.users[0].login.clone());
     state
-        .sign_in(&token, "ann@acme.test", password, &config, 10_000)
+        .sign_in(&token, &attempt(&config, password), &config, 10_000)
         .unwrap();
     for _ in 0..100 {
-        state.begin_request(&token, 10_000).unwrap();
+        state.begin_request(&token, IDP, true, 10_000).unwrap();
     }
     assert!(state.requests.len() <= REQUESTS_PER_TRANSACTION);
 }

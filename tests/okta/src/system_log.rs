@@ -5,9 +5,9 @@ use std::collections::VecDeque;
 use serde_json::{Value, json};
 
 use crate::clock::{Millis, format_iso};
-use crate::config::Config;
+use crate::filter::Filter;
 use crate::ids;
-use crate::state::{Transaction, find_user};
+use crate::state::Transaction;
 
 /// Who sent the HTTP request.
 #[derive(Debug, Clone)]
@@ -51,8 +51,26 @@ pub struct SystemLog {
 struct Entry {
     number: u64,
     at: Millis,
-    event_type: &'static str,
     body: Value,
+}
+
+/// An event of the management API before it is written.
+pub struct Change {
+    pub event_type: &'static str,
+    pub display_message: &'static str,
+    pub actor: Value,
+    pub targets: Vec<Value>,
+    /// The reason, if it failed.
+    pub failure: Option<String>,
+    pub debug: Value,
+}
+
+/// The rows that an event of a sign-in names.
+pub struct Entities {
+    pub user: Value,
+    pub idp: Value,
+    pub authenticator: String,
+    pub app: Value,
 }
 
 /// One page of the log, and the cursor for the next one, which exists always.
@@ -67,24 +85,43 @@ pub struct Query {
     pub since: Option<Millis>,
     pub until: Option<Millis>,
     pub after: Option<u64>,
-    pub event_type: Option<String>,
+    pub filter: Option<Filter>,
+    /// In lower case.
+    pub words: Option<String>,
     pub newest_first: bool,
     pub limit: usize,
 }
 
 impl SystemLog {
-    pub fn write(&mut self, event: &Event<'_>, client: &Client, config: &Config, now: Millis) {
+    /// Returns what it has written.
+    pub fn write(
+        &mut self,
+        event: &Event<'_>,
+        entities: &Entities,
+        client: &Client,
+        now: Millis,
+    ) -> Value {
+        let body = body(event, entities, client, now);
+        self.push(body.clone(), now);
+        body
+    }
+
+    pub fn write_change(&mut self, change: Change, client: &Client, now: Millis) -> Value {
+        let body = change.into_body(client, now);
+        self.push(body.clone(), now);
+        body
+    }
+
+    fn push(&mut self, body: Value, now: Millis) {
         let number = self.next;
         self.next += 1;
         if self.entries.len() >= MAX_ENTRIES {
             self.entries.pop_front();
         }
-        let event_type = event.kind.event_type();
         self.entries.push_back(Entry {
             number,
             at: now,
-            event_type,
-            body: body(event, client, config, now),
+            body,
         });
     }
 
@@ -93,9 +130,13 @@ impl SystemLog {
             query.since.is_none_or(|since| entry.at >= since)
                 && query.until.is_none_or(|until| entry.at < until)
                 && query
-                    .event_type
+                    .filter
                     .as_ref()
-                    .is_none_or(|wanted| entry.event_type == wanted)
+                    .is_none_or(|filter| filter.fits(&entry.body))
+                && query
+                    .words
+                    .as_ref()
+                    .is_none_or(|words| entry.body.to_string().to_lowercase().contains(words))
                 && query.after.is_none_or(|after| match query.newest_first {
                     true => entry.number < after,
                     false => entry.number >= after,
@@ -171,7 +212,7 @@ impl Kind {
     }
 }
 
-fn body(event: &Event<'_>, client: &Client, config: &Config, now: Millis) -> Value {
+fn body(event: &Event<'_>, entities: &Entities, client: &Client, now: Millis) -> Value {
     let (result, reason) = match (event.outcome, event.kind) {
         (Ok(()), Kind::EvaluateSignOn) => (
             "CHALLENGE",
@@ -195,15 +236,8 @@ fn body(event: &Event<'_>, client: &Client, config: &Config, now: Millis) -> Val
         "severity": if event.outcome.is_ok() { "INFO" } else { "WARN" },
         "legacyEventType": legacy,
         "displayMessage": event.kind.display_message(),
-        "actor": user_entity(config, event.login),
-        "client": {
-            "userAgent": { "rawUserAgent": client.user_agent, "os": "Unknown", "browser": "UNKNOWN" },
-            "zone": "null",
-            "device": "Computer",
-            "id": null,
-            "ipAddress": client.ip,
-            "geographicalContext": null,
-        },
+        "actor": entities.user,
+        "client": client_body(client),
         "device": null,
         "authenticationContext": {
             "authenticationProvider": if event.credential_type == Some("ASSERTION") {
@@ -220,7 +254,7 @@ fn body(event: &Event<'_>, client: &Client, config: &Config, now: Millis) -> Val
         },
         "securityContext": { "asNumber": null, "asOrg": null, "isp": null, "domain": null, "isProxy": null },
         "outcome": { "result": result, "reason": reason },
-        "target": targets(event, config),
+        "target": targets(event, entities),
         "transaction": {
             "type": "WEB",
             "id": event.transaction.map_or("unknown", |transaction| transaction.id.as_str()),
@@ -231,41 +265,81 @@ fn body(event: &Event<'_>, client: &Client, config: &Config, now: Millis) -> Val
     })
 }
 
-fn user_entity(config: &Config, login: &str) -> Value {
-    match find_user(config, login) {
-        Some(user) => json!({
-            "id": ids::derive_id("00u", &user.login),
-            "type": "User",
-            "alternateId": user.login,
-            "displayName": format!("{} {}", user.first_name, user.last_name),
-            "detailEntry": null,
-        }),
-        None => json!({
-            "id": "unknown", "type": "User", "alternateId": login, "displayName": "unknown", "detailEntry": null,
-        }),
+fn client_body(client: &Client) -> Value {
+    json!({
+        "userAgent": { "rawUserAgent": client.user_agent, "os": "Unknown", "browser": "UNKNOWN" },
+        "zone": "null",
+        "device": "Computer",
+        "id": null,
+        "ipAddress": client.ip,
+        "geographicalContext": null,
+    })
+}
+
+fn targets(event: &Event<'_>, entities: &Entities) -> Value {
+    match event.kind {
+        Kind::AuthViaIdp | Kind::AuthViaInboundSaml | Kind::AuthViaSocial => {
+            json!([entities.idp, entities.user])
+        }
+        Kind::AuthViaMfa | Kind::FactorActivate => json!([
+            entities.user,
+            { "id": entities.authenticator, "type": "AuthenticatorEnrollment", "alternateId": "unknown",
+              "displayName": entities.idp["displayName"], "detailEntry": null },
+        ]),
+        Kind::Sso => json!([entities.app, entities.user]),
+        _ => Value::Null,
     }
 }
 
-fn targets(event: &Event<'_>, config: &Config) -> Value {
-    let idp = || {
-        json!({ "id": config.idp.id, "type": "IdentityProvider", "alternateId": config.idp.issuer,
-                "displayName": config.idp.name, "detailEntry": null })
-    };
-    match event.kind {
-        Kind::AuthViaIdp | Kind::AuthViaInboundSaml | Kind::AuthViaSocial => {
-            json!([idp(), user_entity(config, event.login)])
+impl Change {
+    pub fn new(event_type: &'static str, display_message: &'static str, actor: Value) -> Change {
+        Change {
+            event_type,
+            display_message,
+            actor,
+            targets: Vec::new(),
+            failure: None,
+            debug: json!({}),
         }
-        Kind::AuthViaMfa | Kind::FactorActivate => json!([
-            user_entity(config, event.login),
-            { "id": ids::derive_id("aut", &config.idp.id), "type": "AuthenticatorEnrollment",
-              "alternateId": "unknown", "displayName": config.idp.name, "detailEntry": null },
-        ]),
-        Kind::Sso => json!([
-            { "id": ids::derive_id("0oa", &config.app_name), "type": "AppInstance",
-              "alternateId": config.app_name, "displayName": config.app_name, "detailEntry": null },
-            user_entity(config, event.login),
-        ]),
-        _ => Value::Null,
+    }
+
+    pub fn target(mut self, id: &str, kind: &str, alternate_id: &str, name: &str) -> Change {
+        self.targets.push(
+            json!({ "id": id, "type": kind, "alternateId": alternate_id, "displayName": name,
+                                  "detailEntry": null }),
+        );
+        self
+    }
+
+    pub fn entity(mut self, entity: Value) -> Change {
+        self.targets.push(entity);
+        self
+    }
+
+    fn into_body(self, client: &Client, now: Millis) -> Value {
+        json!({
+            "uuid": ids::generate_uuid(),
+            "published": format_iso(now),
+            "eventType": self.event_type,
+            "version": "0",
+            "severity": if self.failure.is_none() { "INFO" } else { "WARN" },
+            "legacyEventType": null,
+            "displayMessage": self.display_message,
+            "actor": self.actor,
+            "client": client_body(client),
+            "device": null,
+            "authenticationContext": {
+                "authenticationProvider": null, "credentialProvider": null, "credentialType": null, "issuer": null,
+                "interface": null, "authenticationStep": 0, "externalSessionId": "unknown",
+            },
+            "securityContext": { "asNumber": null, "asOrg": null, "isp": null, "domain": null, "isProxy": null },
+            "outcome": { "result": if self.failure.is_none() { "SUCCESS" } else { "FAILURE" }, "reason": self.failure },
+            "target": self.targets,
+            "transaction": { "type": "WEB", "id": ids::generate_transaction_id(), "detail": {} },
+            "debugContext": { "debugData": self.debug },
+            "request": { "ipChain": [
+                { "ip": client.ip, "geographicalContext": null, "version": "V4", "source": null }] },
+        })
     }
 }
 

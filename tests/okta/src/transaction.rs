@@ -9,7 +9,9 @@ pub enum Stage {
     Identify,
     /// Identity Engine, identifier first: the password is asked for.
     Password,
-    /// Password right, the factor is enrolled but not chosen yet.
+    /// Identity Engine: the browser may go to the identity provider that this name is routed to.
+    Routed { failed: bool },
+    /// First factor right, the second is enrolled but not chosen yet.
     FactorRequired,
     /// The browser may go to the identity provider to verify.
     FactorChallenge { failed: bool },
@@ -41,6 +43,10 @@ pub struct Transaction {
     pub expires_at: Millis,
     pub login: String,
     pub stage: Stage,
+    /// The identity provider of the stage: where the name is routed to, or whose factor is asked for.
+    pub idp: String,
+    /// `pwd`, `fed`: what has been done so far.
+    pub methods: Vec<&'static str>,
     pub marks: Marks,
     /// The newest AuthnRequest.
     pub request_id: Option<String>,
@@ -53,7 +59,19 @@ pub struct PendingRequest {
     pub id: String,
     pub relay_state: String,
     pub token: String,
+    /// Who is expected; empty if nobody has been named.
     pub login: String,
+    /// The identity provider that it was sent to.
+    pub idp: String,
+}
+
+/// A user as the password is checked against.
+#[derive(Debug, Clone)]
+pub struct Account {
+    pub login: String,
+    /// Its hash.
+    pub password: Option<[u8; 32]>,
+    pub is_active: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -70,6 +88,10 @@ pub struct Session {
 pub enum Completion {
     Verified,
     Enrolled,
+    /// An identity provider has done the first factor, and none more is needed.
+    SignedIn,
+    /// The same, and a factor follows.
+    FactorFollows,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -82,6 +104,8 @@ pub enum StateError {
     AuthenticationFailed,
     #[error("too many attempts")]
     RateLimited,
+    #[error("a policy denies it")]
+    Denied,
     #[error("the relay state is unknown, used up or expired")]
     UnknownRelayState,
 }

@@ -8,9 +8,12 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use tempfile::{NamedTempFile, TempDir};
 use tokio::process::Command;
 
+use crate::keys::pem_to_der;
 use crate::xml::ns;
 
 #[derive(Debug, thiserror::Error)]
@@ -33,55 +36,50 @@ pub enum XmlsecError {
 #[derive(Debug)]
 pub struct Xmlsec {
     folder: TempDir,
-    certificates: Vec<PathBuf>,
     /// xmlsec1 1.3 looks a key up by its name unless it is told otherwise.
     lax_key_search: bool,
 }
 
 impl Xmlsec {
-    /// `certificate` may hold two, for the time of a roll-over.
-    pub async fn new(certificate: Option<&Path>) -> Result<Xmlsec, XmlsecError> {
+    pub async fn new() -> Result<Xmlsec, XmlsecError> {
         let version = Command::new("xmlsec1")
             .arg("--version")
             .output()
             .await
             .map_err(XmlsecError::Missing)?;
         let lax_key_search = needs_lax_key_search(&String::from_utf8_lossy(&version.stdout));
-        let folder = tempfile::tempdir()?;
-        let mut certificates = Vec::new();
-        if let Some(path) = certificate {
-            let text = std::fs::read_to_string(path)
-                .map_err(|error| XmlsecError::Unreadable(path.to_owned(), error))?;
-            for (n, pem) in split_certificates(&text).into_iter().enumerate() {
-                let file = folder.path().join(format!("pinned-{n}.pem"));
-                std::fs::write(&file, pem)?;
-                certificates.push(file);
-            }
-            match certificates.len() {
-                0 => return Err(XmlsecError::NoCertificate(path.to_owned())),
-                1 | 2 => {}
-                _ => return Err(XmlsecError::TooManyCertificates(path.to_owned())),
-            }
-        }
         Ok(Xmlsec {
-            folder,
-            certificates,
+            folder: tempfile::tempdir()?,
             lax_key_search,
         })
     }
 
-    /// Whether the document's first signature verifies under one of the certificates.
+    /// Whether the document's first signature verifies under one of the certificates (DER).
     /// The caller has made sure that there is exactly one, and reads only what it covers.
-    pub async fn verify(&self, document: &str) -> Result<bool, XmlsecError> {
-        let mut file = NamedTempFile::new_in(self.folder.path())?;
-        file.write_all(document.as_bytes())?;
-        file.flush()?;
-        for certificate in &self.certificates {
-            if self.verify_under(file.path(), certificate).await? {
+    pub async fn verify(
+        &self,
+        document: &str,
+        certificates: &[Vec<u8>],
+    ) -> Result<bool, XmlsecError> {
+        let file = self.written(document)?;
+        for certificate in certificates {
+            let pem = format!(
+                "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n",
+                STANDARD.encode(certificate)
+            );
+            let certificate = self.written(&pem)?;
+            if self.verify_under(file.path(), certificate.path()).await? {
                 return Ok(true);
             }
         }
         Ok(false)
+    }
+
+    fn written(&self, text: &str) -> Result<NamedTempFile, XmlsecError> {
+        let mut file = NamedTempFile::new_in(self.folder.path())?;
+        file.write_all(text.as_bytes())?;
+        file.flush()?;
+        Ok(file)
     }
 
     async fn verify_under(&self, document: &Path, certificate: &Path) -> Result<bool, XmlsecError> {
@@ -110,6 +108,19 @@ impl Xmlsec {
             .await
             .map_err(|_| XmlsecError::Timeout)??;
         Ok(status.success())
+    }
+}
+
+/// The certificates of a PEM file in DER: one, or two for the time of a roll-over.
+pub fn read_certificates(path: &Path) -> Result<Vec<Vec<u8>>, XmlsecError> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| XmlsecError::Unreadable(path.to_owned(), error))?;
+    let pems = split_certificates(&text);
+    let certificates: Vec<Vec<u8>> = pems.iter().filter_map(|pem| pem_to_der(pem)).collect();
+    match certificates.len() {
+        0 => Err(XmlsecError::NoCertificate(path.to_owned())),
+        1 | 2 => Ok(certificates),
+        _ => Err(XmlsecError::TooManyCertificates(path.to_owned())),
     }
 }
 

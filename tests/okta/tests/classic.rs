@@ -323,7 +323,7 @@ async fn nothing_is_allowed_out_of_order() {
     }
     let url = format!(
         "{ORG}/sso/idps/{}?stateToken={}",
-        stand.config.idp.id,
+        stand.idp().id,
         body["stateToken"].as_str().unwrap()
     );
     assert_eq!(ann.get(&stand, &url).await.status, StatusCode::BAD_REQUEST);
@@ -361,7 +361,7 @@ async fn bad_bodies_get_okta_errors() {
         (StatusCode::NOT_FOUND, json!("E0000007"))
     );
     let page = browser
-        .post_form(&stand, &stand.config.acs_url(), &[("RelayState", "x")])
+        .post_form(&stand, &stand.acs_url(), &[("RelayState", "x")])
         .await;
     assert_eq!(page.status, StatusCode::BAD_REQUEST);
     assert!(page.body.contains("Error Code: GENERAL_NONSUCCESS"));

@@ -30,11 +30,8 @@ async fn the_posted_request_has_the_shape_of_a_factor_only_connection() {
     assert_eq!(
         attributes,
         [
-            (
-                "AssertionConsumerServiceURL",
-                stand.config.acs_url().as_str()
-            ),
-            ("Destination", stand.config.idp.sso_url.as_str()),
+            ("AssertionConsumerServiceURL", stand.acs_url().as_str()),
+            ("Destination", stand.idp().sso_url.as_str()),
             ("ForceAuthn", "true"),
             ("ID", sent.id.as_str()),
             ("IssueInstant", "2026-01-01T00:00:00.000Z"),
@@ -67,11 +64,11 @@ async fn the_posted_request_has_the_shape_of_a_factor_only_connection() {
 async fn xmlsec1_verifies_the_posted_request_under_the_metadata_certificate() {
     for send_application_context in [false, true] {
         let stand = stand_with(|config| {
-            config.idp.send_application_context = send_application_context;
+            config.idp.as_mut().unwrap().send_application_context = send_application_context;
             // What has to be escaped is escaped as canonical XML wants it.
             config.users[0].login = "o'hara & <\"sons\">@acme.test".to_owned();
             config.app_name = "Work & Place".to_owned();
-            config.idp.sso_url =
+            config.idp.as_mut().unwrap().sso_url =
                 "https://login.tacit-idp.test/saml/okta/sso?tenant=a&b=1".to_owned();
         })
         .await;
@@ -96,7 +93,7 @@ async fn xmlsec1_verifies_the_posted_request_under_the_metadata_certificate() {
 
 #[tokio::test]
 async fn an_org_that_does_not_sign_sends_no_signature() {
-    let stand = stand_with(|config| config.idp.sign_requests = false).await;
+    let stand = stand_with(|config| config.idp.as_mut().unwrap().sign_requests = false).await;
     let sent = Browser::new().leave_for_idp(&stand, "ann@acme.test").await;
     assert!(!sent.xml.contains("Signature"));
     let page = Browser::new()
@@ -107,7 +104,8 @@ async fn an_org_that_does_not_sign_sends_no_signature() {
 
 #[tokio::test]
 async fn the_redirect_is_signed_over_the_octets_of_its_query() {
-    let stand = stand_with(|config| config.idp.request_binding = Binding::Redirect).await;
+    let stand =
+        stand_with(|config| config.idp.as_mut().unwrap().request_binding = Binding::Redirect).await;
     let mut ann = Browser::new();
     let url = redirect(&stand, &mut ann).await;
     let query = url.split_once('?').unwrap().1;
@@ -138,8 +136,9 @@ async fn the_redirect_is_signed_over_the_octets_of_its_query() {
 #[tokio::test]
 async fn the_redirect_keeps_the_query_of_the_sso_url() {
     let stand = stand_with(|config| {
-        config.idp.request_binding = Binding::Redirect;
-        config.idp.sso_url = "https://login.tacit-idp.test/sso?tenant=a".to_owned();
+        config.idp.as_mut().unwrap().request_binding = Binding::Redirect;
+        config.idp.as_mut().unwrap().sso_url =
+            "https://login.tacit-idp.test/sso?tenant=a".to_owned();
     })
     .await;
     let url = redirect(&stand, &mut Browser::new()).await;
@@ -185,10 +184,7 @@ async fn the_metadata_is_for_administrators_and_names_the_same_key() {
         .descendants()
         .find(|n| n.has_tag_name("AssertionConsumerService"))
         .unwrap();
-    assert_eq!(
-        acs.attribute("Location"),
-        Some(stand.config.acs_url().as_str())
-    );
+    assert_eq!(acs.attribute("Location"), Some(stand.acs_url().as_str()));
     let printed = okta_stand_in::metadata_xml(&stand.config, stand.data.path()).unwrap();
     assert_eq!(printed, page.body);
 }

@@ -55,7 +55,7 @@ async fn refuse(
     // One bad Response ends nothing but itself: the good one still counts.
     stand.clock.advance(1000);
     let good = ResponseSpec::at_start(stand, &sent);
-    if stand.config.idp.certificate.is_some() && !stand.config.idp.send_application_context {
+    if stand.idp().certificate.is_some() && !stand.idp().send_application_context {
         let good = ResponseSpec {
             signed: scope(stand),
             ..good
@@ -67,7 +67,7 @@ async fn refuse(
 }
 
 fn scope(stand: &Stand) -> Signed {
-    match stand.config.idp.response_signature_scope {
+    match stand.idp().response_signature_scope {
         SignatureScope::Token => Signed::Assertion,
         _ => Signed::Response,
     }
@@ -114,12 +114,12 @@ async fn a_signature_on_the_response_or_on_the_assertion_is_enough() {
     accept(|_| {}, |spec| spec.signed = Signed::Response).await;
     accept(|_| {}, |spec| spec.signed = Signed::Assertion).await;
     accept(
-        |c| c.idp.response_signature_scope = SignatureScope::Token,
+        |c| c.idp.as_mut().unwrap().response_signature_scope = SignatureScope::Token,
         |s| s.signed = Signed::Assertion,
     )
     .await;
     accept(
-        |c| c.idp.response_signature_scope = SignatureScope::Response,
+        |c| c.idp.as_mut().unwrap().response_signature_scope = SignatureScope::Response,
         |s| s.signed = Signed::Response,
     )
     .await;
@@ -138,7 +138,7 @@ async fn amr_may_be_one_value_with_commas() {
 #[tokio::test]
 async fn a_connection_without_trust_in_claims_needs_no_amr() {
     accept(
-        |config| config.idp.trust_claims = false,
+        |config| config.idp.as_mut().unwrap().trust_claims = false,
         |spec| spec.amr.clear(),
     )
     .await;
@@ -155,9 +155,13 @@ async fn both_certificates_of_a_roll_over_count() {
         read("identity-provider.cert.pem")
     );
     std::fs::write(&both, text).unwrap();
-    accept(|config| config.idp.certificate = Some(both.clone()), |_| {}).await;
     accept(
-        |config| config.idp.certificate = Some(both),
+        |config| config.idp.as_mut().unwrap().certificate = Some(both.clone()),
+        |_| {},
+    )
+    .await;
+    accept(
+        |config| config.idp.as_mut().unwrap().certificate = Some(both),
         |spec| spec.key = "somebody-else.pem".to_owned(),
     )
     .await;
@@ -207,8 +211,10 @@ async fn a_signature_at_the_end_of_the_assertion_is_refused() {
 
 #[tokio::test]
 async fn the_scope_of_the_signature_is_demanded() {
-    let stand =
-        stand_with(|config| config.idp.response_signature_scope = SignatureScope::Token).await;
+    let stand = stand_with(|config| {
+        config.idp.as_mut().unwrap().response_signature_scope = SignatureScope::Token
+    })
+    .await;
     refuse(&stand, GENERAL, "scope", |stand, sent| {
         ResponseSpec::at_start(stand, sent).sign()
     })
@@ -234,7 +240,7 @@ async fn a_key_inside_the_document_is_not_trusted() {
 
 #[tokio::test]
 async fn without_a_configured_certificate_nothing_is_accepted() {
-    let stand = stand_with(|config| config.idp.certificate = None).await;
+    let stand = stand_with(|config| config.idp.as_mut().unwrap().certificate = None).await;
     refuse(&stand, SIGNATURE, "does not verify", |stand, sent| {
         ResponseSpec::at_start(stand, sent).sign()
     })
@@ -545,7 +551,8 @@ async fn trust_in_claims_demands_usable_ones() {
 
 #[tokio::test]
 async fn the_application_context_is_echoed_exactly() {
-    let stand = stand_with(|config| config.idp.send_application_context = true).await;
+    let stand =
+        stand_with(|config| config.idp.as_mut().unwrap().send_application_context = true).await;
     let context = |sent: &Sent| {
         let value = |name: &str| {
             let (_, rest) = sent.xml.split_once(&format!("<{name} ")).unwrap();
@@ -632,7 +639,7 @@ async fn a_response_both_in_the_body_and_in_the_query_is_refused() {
     let mut ann = Browser::new();
     let sent = ann.leave_for_idp(&stand, "ann@acme.test").await;
     let response = ResponseSpec::at_start(&stand, &sent).sign();
-    let url = format!("{}?SAMLResponse=x", stand.config.acs_url());
+    let url = format!("{}?SAMLResponse=x", stand.acs_url());
     let fields = [
         ("SAMLResponse", response.as_str()),
         ("RelayState", &sent.relay_state),
@@ -643,9 +650,7 @@ async fn a_response_both_in_the_body_and_in_the_query_is_refused() {
     );
     let twice = [fields[0], fields[0], fields[1]];
     assert_eq!(
-        ann.post_form(&stand, &stand.config.acs_url(), &twice)
-            .await
-            .status,
+        ann.post_form(&stand, &stand.acs_url(), &twice).await.status,
         StatusCode::BAD_REQUEST
     );
 }

@@ -170,7 +170,8 @@ async fn users_and_groups_can_be_read() {
         .api(&stand, &format!("/api/v1/users/{id}/groups"))
         .await
         .json();
-    assert_eq!(groups[0]["profile"]["name"], "staff");
+    assert_eq!(groups[0]["profile"]["name"], "Everyone");
+    assert_eq!(groups[1]["profile"]["name"], "staff");
     assert_eq!(
         admin
             .api(&stand, "/api/v1/users")

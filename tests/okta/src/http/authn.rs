@@ -13,7 +13,7 @@ use crate::clock::format_iso;
 use crate::config::Pipeline;
 use crate::ids;
 use crate::org::Org;
-use crate::state::{Stage, Transaction, find_user};
+use crate::state::{Stage, Transaction};
 use crate::system_log::{Client, Event, Kind};
 
 type Answer = Result<Json<Value>, ApiError>;
@@ -63,13 +63,10 @@ pub async fn primary(
     }
     let from_uri = safe_from_uri(&request.relay_state, &org);
     let started = org.state().begin(Pipeline::Classic, &from_uri, now);
-    let result = org.state().sign_in(
-        &started.token,
-        &request.username,
-        &request.password,
-        &org.config,
-        now,
-    );
+    let attempt = org.attempt(&request.username, &request.password);
+    let result = org
+        .state()
+        .sign_in(&started.token, &attempt, &org.config, now);
     log_password(
         &org,
         &client,
@@ -159,10 +156,13 @@ pub fn log_password(
         detail: None,
     };
     match (passed.is_some(), started.pipeline) {
-        (false, _) => org.write_log(
-            &event(Kind::SessionStart, Err("INVALID_CREDENTIALS")),
-            client,
-        ),
+        (false, _) => {
+            org.write_log(
+                &event(Kind::SessionStart, Err("INVALID_CREDENTIALS")),
+                client,
+            );
+            org.note_lock(login, client);
+        }
         (true, pipeline) => {
             if pipeline == Pipeline::Oie {
                 org.write_log(&event(Kind::AuthViaMfa, Ok(())), client);
@@ -178,7 +178,9 @@ fn show(org: &Org, transaction: &Transaction) -> Answer {
         return Err(ApiError::InvalidToken);
     }
     let body = match &transaction.stage {
-        Stage::Identify | Stage::Password => return Err(ApiError::NotAllowedNow),
+        Stage::Identify | Stage::Password | Stage::Routed { .. } => {
+            return Err(ApiError::NotAllowedNow);
+        }
         Stage::FactorRequired => factor_required(org, transaction),
         Stage::FactorChallenge { failed } => factor_challenge(org, transaction, *failed),
         Stage::EnrolRequired => enrol_required(org, transaction, false),
@@ -231,7 +233,7 @@ fn enrol_required(org: &Org, transaction: &Transaction, is_done: bool) -> Value 
     let mut factor = json!({
         "factorType": "claims_provider",
         "provider": "CUSTOM",
-        "vendorName": org.config.idp.name,
+        "vendorName": vendor(org, transaction),
         "_links": { "enroll": link(org, "/api/v1/authn/factors") },
         "status": if is_done { "ACTIVE" } else { "NOT_SETUP" },
         "enrollment": "REQUIRED",
@@ -275,7 +277,7 @@ fn provider_links(org: &Org, transaction: &Transaction, name: &str) -> Value {
             "name": name,
             "href": format!(
                 "{}/sso/idps/{}?stateToken={}",
-                org.config.org_origin, org.config.idp.id, transaction.token
+                org.config.org_origin, transaction.idp, transaction.token
             ),
             "hints": { "allow": ["GET"] },
         },
@@ -293,8 +295,14 @@ fn factor(org: &Org, transaction: &Transaction) -> Value {
         "id": factor_id(&transaction.login),
         "factorType": "claims_provider",
         "provider": "CUSTOM",
-        "vendorName": org.config.idp.name,
+        "vendorName": vendor(org, transaction),
     })
+}
+
+fn vendor(org: &Org, transaction: &Transaction) -> String {
+    org.party_of(transaction)
+        .map(|party| party.name)
+        .unwrap_or_default()
 }
 
 fn factor_id(login: &str) -> String {
@@ -311,14 +319,16 @@ fn policy() -> Value {
 }
 
 fn user(org: &Org, login: &str) -> Value {
-    let found = find_user(&org.config, login);
+    let resources = org.resources();
+    let found = resources.user_of_login(login);
+    let id = resources.user_id_of_login(login);
     json!({
-        "id": ids::derive_id("00u", login),
+        "id": id,
         "passwordChanged": "2026-01-01T00:00:00.000Z",
         "profile": {
             "login": login,
-            "firstName": found.map(|user| user.first_name.as_str()),
-            "lastName": found.map(|user| user.last_name.as_str()),
+            "firstName": found.map(|user| user.text("firstName")),
+            "lastName": found.map(|user| user.text("lastName")),
             "locale": "en",
             "timeZone": "America/Los_Angeles",
         },

@@ -3,13 +3,14 @@
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
-use axum::http::{StatusCode, Uri};
+use axum::http::{HeaderValue, StatusCode, Uri, header};
 use axum::response::{Html, IntoResponse, Response};
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use super::pages;
 use crate::ids;
+use crate::resources::Fault;
 use crate::state::StateError;
 
 #[derive(Debug)]
@@ -32,8 +33,21 @@ pub enum ApiError {
     InvalidSearch,
     /// E0000047
     RateLimited,
+    /// E0000006
+    AccessDenied,
+    /// E0000006, with the scope that the token lacks
+    InsufficientScope(String),
+    /// E0000015
+    FeatureNotEnabled,
+    /// E0000021
+    UnsupportedMediaType,
+    /// E0000149
+    NotAcceptable,
+    /// Without a code: the web server itself refuses.
+    LengthRequired,
     /// E0000079
     NotAllowedNow,
+    Fault(Fault),
 }
 
 impl ApiError {
@@ -81,6 +95,32 @@ impl ApiError {
                 "E0000047",
                 "API call exceeded rate limit due to too many requests.",
             ),
+            ApiError::AccessDenied | ApiError::InsufficientScope(_) => fixed(
+                StatusCode::FORBIDDEN,
+                "E0000006",
+                "You do not have permission to perform the requested action",
+            ),
+            ApiError::FeatureNotEnabled => fixed(
+                StatusCode::UNAUTHORIZED,
+                "E0000015",
+                "You do not have permission to access the feature you are requesting",
+            ),
+            ApiError::UnsupportedMediaType => fixed(
+                StatusCode::BAD_REQUEST,
+                "E0000021",
+                "Bad request.  Accept and/or Content-Type headers likely do not match supported values.",
+            ),
+            ApiError::NotAcceptable => fixed(
+                StatusCode::NOT_ACCEPTABLE,
+                "E0000149",
+                "The HTTP request is not acceptable.",
+            ),
+            ApiError::LengthRequired => fixed(
+                StatusCode::LENGTH_REQUIRED,
+                "E0000018",
+                "Bad request.  Accept and/or Content-Type headers are likely not set.",
+            ),
+            ApiError::Fault(fault) => fault_parts(fault),
             ApiError::NotAllowedNow => fixed(
                 StatusCode::FORBIDDEN,
                 "E0000079",
@@ -95,6 +135,7 @@ impl From<StateError> for ApiError {
         match error {
             StateError::InvalidToken | StateError::UnknownRelayState => ApiError::InvalidToken,
             StateError::NotAllowed => ApiError::NotAllowedNow,
+            StateError::Denied => ApiError::AccessDenied,
             StateError::AuthenticationFailed => ApiError::AuthenticationFailed,
             StateError::RateLimited => ApiError::RateLimited,
         }
@@ -106,6 +147,12 @@ impl IntoResponse for ApiError {
         let (status, code, summary) = self.parts();
         let causes = match &self {
             ApiError::ValidationFailed(_, cause) => json!([{ "errorSummary": cause }]),
+            ApiError::Fault(Fault::Invalid { causes, .. } | Fault::Refused { causes, .. }) => {
+                causes
+                    .iter()
+                    .map(|cause| json!({ "errorSummary": cause }))
+                    .collect()
+            }
             _ => json!([]),
         };
         let body = json!({
@@ -115,7 +162,58 @@ impl IntoResponse for ApiError {
             "errorId": ids::generate_error_id(),
             "errorCauses": causes,
         });
-        (status, Json(body)).into_response()
+        let mut response = (status, Json(body)).into_response();
+        if let ApiError::InsufficientScope(scope) = &self {
+            let text = format!(
+                "Bearer error=\"insufficient_scope\", error_description=\"The access token lacks the scope {scope}\""
+            );
+            if let Ok(value) = HeaderValue::from_str(&text) {
+                response
+                    .headers_mut()
+                    .insert(header::WWW_AUTHENTICATE, value);
+            }
+        }
+        response
+    }
+}
+
+fn fault_parts(fault: &Fault) -> (StatusCode, &'static str, String) {
+    let bad = StatusCode::BAD_REQUEST;
+    match fault {
+        Fault::Invalid { member, .. } => {
+            (bad, "E0000001", format!("Api validation failed: {member}"))
+        }
+        Fault::Malformed => (
+            bad,
+            "E0000003",
+            "The request body was not well-formed.".to_owned(),
+        ),
+        Fault::NotFound(what) => (
+            StatusCode::NOT_FOUND,
+            "E0000007",
+            format!("Not found: Resource not found: {what}"),
+        ),
+        Fault::Full { what } => (
+            bad,
+            "E0000001",
+            format!("Api validation failed: the limit of {what} is reached"),
+        ),
+        Fault::Refused {
+            status,
+            code,
+            summary,
+            ..
+        } => (
+            StatusCode::from_u16(*status).unwrap_or(bad),
+            code,
+            summary.clone(),
+        ),
+    }
+}
+
+impl From<Fault> for ApiError {
+    fn from(fault: Fault) -> ApiError {
+        ApiError::Fault(fault)
     }
 }
 
@@ -173,6 +271,11 @@ impl PageError {
 impl From<StateError> for PageError {
     fn from(error: StateError) -> PageError {
         match error {
+            StateError::Denied => PageError {
+                status: StatusCode::FORBIDDEN,
+                code: "403",
+                text: "You do not have permission to perform the requested action".to_owned(),
+            },
             StateError::NotAllowed => PageError::general(
                 "This operation is not allowed in the current authentication state.",
             ),

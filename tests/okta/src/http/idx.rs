@@ -12,8 +12,9 @@ use super::authn::log_password;
 use super::error::{ApiError, Body};
 use crate::clock::format_iso;
 use crate::config::Pipeline;
-use crate::ids;
 use crate::org::Org;
+use crate::party::Party;
+use crate::sign_on::{self, Route};
 use crate::state::{Stage, StateError, Transaction};
 use crate::system_log::Client;
 
@@ -85,6 +86,13 @@ pub async fn identify(
             cause,
         )));
     }
+    let route = sign_on::route(&org.resources(), login, &org.app_id);
+    if let Route::Idp(idp) = route {
+        let routed = org
+            .state()
+            .route(&request.state_handle, login, &idp, org.now())?;
+        return show(&org, &routed);
+    }
     match request.credentials {
         Some(credentials) => sign_in(
             &org,
@@ -93,11 +101,12 @@ pub async fn identify(
             login,
             &credentials.passcode,
         ),
-        None => show(
-            &org,
-            &org.state()
-                .identify(&request.state_handle, login, org.now())?,
-        ),
+        None => {
+            let transaction = org
+                .state()
+                .identify(&request.state_handle, login, org.now())?;
+            show(&org, &transaction)
+        }
     }
 }
 
@@ -123,7 +132,7 @@ pub async fn challenge(
     State(org): State<Arc<Org>>,
     Body(request): Body<AuthenticatorRequest>,
 ) -> Answer {
-    check_authenticator(&org, &request.authenticator)?;
+    check_authenticator(&org, &request)?;
     show(
         &org,
         &org.state()
@@ -135,7 +144,7 @@ pub async fn enrol(
     State(org): State<Arc<Org>>,
     Body(request): Body<AuthenticatorRequest>,
 ) -> Answer {
-    check_authenticator(&org, &request.authenticator)?;
+    check_authenticator(&org, &request)?;
     show(
         &org,
         &org.state()
@@ -161,9 +170,8 @@ pub async fn cancel(State(org): State<Arc<Org>>, Body(request): Body<StateReques
 
 fn sign_in(org: &Org, client: &Client, token: &str, login: &str, password: &str) -> Answer {
     let started = org.state().transaction(token, org.now())?;
-    let result = org
-        .state()
-        .sign_in(token, login, password, &org.config, org.now());
+    let attempt = org.attempt(login, password);
+    let result = org.state().sign_in(token, &attempt, &org.config, org.now());
     log_password(org, client, login, &started, result.as_ref().ok());
     match result {
         Ok(transaction) => show(org, &transaction),
@@ -181,8 +189,10 @@ fn sign_in(org: &Org, client: &Client, token: &str, login: &str, password: &str)
     }
 }
 
-fn check_authenticator(org: &Org, authenticator: &AuthenticatorId) -> Result<(), IdxError> {
-    match authenticator.id == authenticator_id(org) {
+fn check_authenticator(org: &Org, request: &AuthenticatorRequest) -> Result<(), IdxError> {
+    let transaction = org.state().transaction(&request.state_handle, org.now())?;
+    let authenticator = &request.authenticator;
+    match authenticator.id == Authenticator::of(org, &transaction).id {
         true => Ok(()),
         false => Err(IdxError::Api(ApiError::NotFound(format!(
             "{} (Authenticator)",
@@ -196,6 +206,7 @@ fn show(org: &Org, transaction: &Transaction) -> Answer {
         return Err(IdxError::Session);
     }
     let handle = handle_field(transaction);
+    let factor = Authenticator::of(org, transaction);
     let mut body = json!({
         "stateHandle": transaction.token,
         "version": "1.0.0",
@@ -206,7 +217,7 @@ fn show(org: &Org, transaction: &Transaction) -> Answer {
     });
     if transaction.marks.password_ok.is_some() {
         body["user"] = json!({ "type": "object", "value": {
-            "id": ids::derive_id("00u", &transaction.login), "identifier": transaction.login } });
+            "id": org.user_id(&transaction.login), "identifier": transaction.login } });
     }
     match &transaction.stage {
         Stage::Identify => {
@@ -231,17 +242,35 @@ fn show(org: &Org, transaction: &Transaction) -> Answer {
                 fields,
             )]);
         }
+        Stage::Routed { failed } => {
+            let mut redirect = redirect_idp(org, transaction, &factor, "");
+            if let Some(redirect) = redirect.as_object_mut() {
+                redirect.remove("relatesTo");
+            }
+            body["remediation"] = array(vec![redirect]);
+            if *failed {
+                body["messages"] = messages("Unable to sign in", "errors.E0000004");
+            }
+        }
         Stage::FactorRequired => {
-            body["remediation"] = array(vec![select(org, transaction, "authenticate")]);
-            body["authenticatorEnrollments"] = array(vec![enrollment(org)]);
+            body["remediation"] = array(vec![select(org, transaction, &factor, "authenticate")]);
+            body["authenticatorEnrollments"] = array(vec![factor.enrollment()]);
         }
         Stage::FactorChallenge { failed } => {
-            let redirect = redirect_idp(org, transaction, "$.currentAuthenticatorEnrollment");
-            body["remediation"] = array(vec![redirect, select(org, transaction, "authenticate")]);
-            body["currentAuthenticatorEnrollment"] = object(authenticator(org));
-            body["currentAuthenticator"] = object(authenticator(org));
-            body["authenticators"] = array(vec![authenticator(org)]);
-            body["authenticatorEnrollments"] = array(vec![enrollment(org)]);
+            let redirect = redirect_idp(
+                org,
+                transaction,
+                &factor,
+                "$.currentAuthenticatorEnrollment",
+            );
+            body["remediation"] = array(vec![
+                redirect,
+                select(org, transaction, &factor, "authenticate"),
+            ]);
+            body["currentAuthenticatorEnrollment"] = object(factor.body());
+            body["currentAuthenticator"] = object(factor.body());
+            body["authenticators"] = array(vec![factor.body()]);
+            body["authenticatorEnrollments"] = array(vec![factor.enrollment()]);
             if *failed {
                 body["messages"] = messages(
                     "Unable to verify authenticator. Try again.",
@@ -250,17 +279,18 @@ fn show(org: &Org, transaction: &Transaction) -> Answer {
             }
         }
         Stage::EnrolRequired => {
-            body["remediation"] = array(vec![select(org, transaction, "enroll")]);
-            body["authenticators"] = array(vec![authenticator(org)]);
+            body["remediation"] = array(vec![select(org, transaction, &factor, "enroll")]);
+            body["authenticators"] = array(vec![factor.body()]);
             body["authenticatorEnrollments"] = array(Vec::new());
         }
         Stage::EnrolActivate { failed } => {
-            let redirect = redirect_idp(org, transaction, "$.currentAuthenticator");
-            body["remediation"] = array(vec![redirect, select(org, transaction, "enroll")]);
-            body["currentAuthenticator"] = object(authenticator(org));
-            body["authenticators"] = array(vec![authenticator(org)]);
+            let redirect = redirect_idp(org, transaction, &factor, "$.currentAuthenticator");
+            body["remediation"] =
+                array(vec![redirect, select(org, transaction, &factor, "enroll")]);
+            body["currentAuthenticator"] = object(factor.body());
+            body["authenticators"] = array(vec![factor.body()]);
             body["authenticatorEnrollments"] = array(Vec::new());
-            body["enrollmentAuthenticator"] = object(authenticator(org));
+            body["enrollmentAuthenticator"] = object(factor.body());
             if *failed {
                 body["messages"] = messages(
                     "Unable to enroll authenticator. Try again.",
@@ -270,7 +300,7 @@ fn show(org: &Org, transaction: &Transaction) -> Answer {
         }
         Stage::EnrolFinished => {
             body["remediation"] = array(vec![form(org, "skip", "skip", vec![handle])]);
-            body["authenticatorEnrollments"] = array(vec![enrollment(org)]);
+            body["authenticatorEnrollments"] = array(vec![factor.enrollment()]);
         }
         Stage::Success { is_redeemed: true } => return Err(IdxError::Session),
         Stage::Success { is_redeemed: false } => {
@@ -284,19 +314,24 @@ fn show(org: &Org, transaction: &Transaction) -> Answer {
     Ok(Ion(StatusCode::OK, body))
 }
 
-fn redirect_idp(org: &Org, transaction: &Transaction, relates_to: &str) -> Value {
+fn redirect_idp(
+    org: &Org,
+    transaction: &Transaction,
+    factor: &Authenticator,
+    relates_to: &str,
+) -> Value {
     json!({
         "name": "redirect-idp",
-        "type": if org.config.idp.oidc.is_some() { "OIDC" } else { "SAML2" },
-        "idp": { "id": org.config.idp.id, "name": org.config.idp.name },
+        "type": factor.kind,
+        "idp": { "id": transaction.idp, "name": factor.name },
         "href": format!(
-            "{}/sso/idps/{}?stateToken={}", org.config.org_origin, org.config.idp.id, transaction.token),
+            "{}/sso/idps/{}?stateToken={}", org.config.org_origin, transaction.idp, transaction.token),
         "method": "GET",
         "relatesTo": [relates_to],
     })
 }
 
-fn select(org: &Org, transaction: &Transaction, what: &str) -> Value {
+fn select(org: &Org, transaction: &Transaction, factor: &Authenticator, what: &str) -> Value {
     let (path, relates_to) = match what {
         "enroll" => ("credential/enroll", "$.authenticators.value[0]"),
         _ => ("challenge", "$.authenticatorEnrollments.value[0]"),
@@ -305,9 +340,9 @@ fn select(org: &Org, transaction: &Transaction, what: &str) -> Value {
         "name": "authenticator",
         "type": "object",
         "options": [{
-            "label": org.config.idp.name,
+            "label": factor.name,
             "value": { "form": { "value": [
-                { "name": "id", "required": true, "value": authenticator_id(org), "mutable": false }] } },
+                { "name": "id", "required": true, "value": factor.id, "mutable": false }] } },
             "relatesTo": relates_to,
         }],
     });
@@ -335,24 +370,42 @@ fn handle_field(transaction: &Transaction) -> Value {
     json!({ "name": "stateHandle", "required": true, "value": transaction.token, "visible": false, "mutable": false })
 }
 
-fn authenticator(org: &Org) -> Value {
-    json!({
-        "key": "external_idp",
-        "type": "federated",
-        "id": authenticator_id(org),
-        "displayName": org.config.idp.name,
-        "methods": [{ "type": "idp" }],
-    })
+/// The factor of a transaction as the widget sees it.
+struct Authenticator {
+    id: String,
+    name: String,
+    /// `SAML2` or `OIDC`
+    kind: &'static str,
 }
 
-fn enrollment(org: &Org) -> Value {
-    let mut enrollment = authenticator(org);
-    enrollment["profile"] = json!({ "provider": "Custom SAML Provider" });
-    enrollment
-}
+impl Authenticator {
+    fn of(org: &Org, transaction: &Transaction) -> Authenticator {
+        let party = org.party_of(transaction).ok();
+        Authenticator {
+            id: sign_on::authenticator_of(&org.resources(), &transaction.idp),
+            kind: party.as_ref().map_or("SAML2", Party::kind),
+            name: party.map(|party| party.name).unwrap_or_default(),
+        }
+    }
 
-fn authenticator_id(org: &Org) -> String {
-    ids::derive_id("aut", &org.config.idp.id)
+    fn body(&self) -> Value {
+        json!({
+            "key": "external_idp",
+            "type": "federated",
+            "id": self.id,
+            "displayName": self.name,
+            "methods": [{ "type": "idp" }],
+        })
+    }
+
+    fn enrollment(&self) -> Value {
+        let mut enrollment = self.body();
+        enrollment["profile"] = json!({ "provider": match self.kind {
+            "OIDC" => "Custom OIDC Provider",
+            _ => "Custom SAML Provider",
+        } });
+        enrollment
+    }
 }
 
 fn array(values: Vec<Value>) -> Value {

@@ -13,6 +13,9 @@ use super::{cookie, pages, percent_encode};
 use crate::config::Pipeline;
 use crate::ids;
 use crate::org::Org;
+use crate::resources::idps::Usage;
+use crate::resources::users::Status;
+use crate::sign_on;
 use crate::state::{Session, Transaction};
 use crate::system_log::{Client, Event, Kind};
 
@@ -57,9 +60,10 @@ pub async fn refresh_auth_state(
     Path(token): Path<String>,
 ) -> Result<Response, PageError> {
     let transaction = org.state().transaction(&token, org.now())?;
-    Ok(page(
+    Ok(show_sign_in(
         &org,
-        pages::sign_in(&org.config, &transaction.from_uri, Some(&transaction.token)),
+        &transaction.from_uri,
+        Some(&transaction.token),
     ))
 }
 
@@ -189,7 +193,20 @@ pub fn log_session_end(org: &Org, session: &Session, client: &Client) {
 
 /// Makes the session, logs it and returns the `Set-Cookie` header's value.
 pub fn start_session(org: &Org, transaction: &Transaction, client: &Client) -> String {
-    let (value, session) = org.state().create_session(transaction, org.now());
+    let now = org.now();
+    let (value, session) = org.state().create_session(transaction, now);
+    {
+        let mut resources = org.resources();
+        let id = resources
+            .user_id_of_login(&session.login)
+            .map(str::to_owned);
+        if let Some(user) = id.and_then(|id| resources.users.row_mut(&id).ok()) {
+            user.last_login = Some(now);
+            if user.status == Status::LockedOut {
+                user.status = Status::Active;
+            }
+        }
+    }
     let event = Event {
         kind: Kind::SessionStart,
         outcome: Ok(()),
@@ -242,7 +259,27 @@ fn sign_in_page(org: &Org, from_uri: &str) -> Response {
         Pipeline::Classic => None,
         Pipeline::Oie => Some(org.state().begin(Pipeline::Oie, from_uri, org.now()).token),
     };
-    page(org, pages::sign_in(&org.config, from_uri, token.as_deref()))
+    show_sign_in(org, from_uri, token.as_deref())
+}
+
+fn show_sign_in(org: &Org, from_uri: &str, state_token: Option<&str>) -> Response {
+    let (idp_name, asks_name_first) = {
+        let resources = org.resources();
+        let factor = resources
+            .idps
+            .iter()
+            .find(|(_, row)| row.usage == Usage::Factor);
+        let name = factor.map(|(_, row)| row.name().to_owned());
+        (name.unwrap_or_default(), sign_on::has_routing(&resources))
+    };
+    let shown = pages::SignIn {
+        from_uri,
+        state_token,
+        skips_verify: org.skips_verify(),
+        idp_name: &idp_name,
+        asks_name_first,
+    };
+    page(org, pages::sign_in(&org.config, &shown))
 }
 
 fn page(org: &Org, html: String) -> Response {

@@ -1,4 +1,4 @@
-//! `/oauth2/v1/authorize/callback`: the identity provider's answer comes back; and the org's public key for providers that
+//! `/oauth2/v1/authorize/callback`: an identity provider's answer comes back; and the org's public key for providers that
 //! its assertions go to.
 //!
 //! As with SAML, the transaction is the one that `state` names, whichever browser brings the answer.
@@ -12,10 +12,12 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::acs;
+use super::arrival::{self, Told};
 use super::error::PageError;
 use super::login::found;
-use crate::oidc::{self, Refusal, id_token::GENERAL_TEXT};
+use crate::oidc::{self, Claims, Refusal, id_token::GENERAL_TEXT};
 use crate::org::Org;
+use crate::party::Party;
 use crate::system_log::{Client, Event, Kind};
 
 #[derive(Deserialize)]
@@ -34,24 +36,20 @@ pub async fn callback(
     client: Client,
 ) -> Result<Response, PageError> {
     let received = org.now();
-    let settings = org
-        .config
-        .idp
-        .oidc
-        .as_ref()
-        .ok_or_else(PageError::not_found)?;
-    // Factor only: an answer that belongs to no transaction signs nobody in.
+    // An answer that belongs to no transaction signs nobody in.
     let pending = org.state().pending_request(&callback.state, received);
     let pending = pending.map_err(|_| PageError::expired())?;
+    let party = Party::find(&org.resources(), &pending.idp).map_err(|_| PageError::not_found())?;
+    let settings = party.oidc.as_ref().ok_or_else(PageError::not_found)?;
     let transaction = org.state().transaction(&pending.token, received)?;
-    let log = |outcome: Result<(), (&str, String)>| {
+    let log = |login: &str, outcome: Result<(), (&str, String)>| {
         let event = Event {
             kind: Kind::AuthViaSocial,
             outcome: match &outcome {
                 Ok(()) => Ok(()),
                 Err((text, _)) => Err(*text),
             },
-            login: &pending.login,
+            login,
             transaction: Some(&transaction),
             credential_type: None,
             detail: outcome.as_ref().err().map(|(_, detail)| detail.clone()),
@@ -60,11 +58,11 @@ pub async fn callback(
     };
     if let Some(error) = &callback.error {
         let description = callback.error_description.as_deref().unwrap_or_default();
-        log(Err((
-            GENERAL_TEXT,
-            format!("the identity provider answered {error}: {description}"),
-        )));
-        acs::log_factor(&org, &client, &transaction, Err("INVALID_CREDENTIALS"));
+        let detail = format!("the identity provider answered {error}: {description}");
+        log(&pending.login, Err((GENERAL_TEXT, detail)));
+        if party.is_factor() {
+            acs::log_factor(&org, &client, &transaction, Err("INVALID_CREDENTIALS"));
+        }
         let transaction = org.state().fail(&pending, org.now())?;
         return Ok(found(
             &format!("/signin/refresh-auth-state/{}", transaction.token),
@@ -78,6 +76,8 @@ pub async fn callback(
         (_, Some(code)) => {
             oidc::redeem(
                 &org.config,
+                &org.outbound,
+                &party,
                 settings,
                 &org.sp,
                 &pending,
@@ -88,17 +88,48 @@ pub async fn callback(
             .await
         }
     };
-    match redeemed {
-        Ok(claims) => {
-            let (completion, transaction) = acs::complete(&org, &pending, &claims.amr, received)?;
-            log(Ok(()));
+    let claims = match redeemed {
+        Ok(claims) => claims,
+        Err(refusal) => {
+            let text = refusal.okta_text();
+            log(&pending.login, Err((text, refusal.to_string())));
+            return Err(PageError::general(text));
+        }
+    };
+    if party.is_factor() {
+        let (completion, transaction) = acs::complete(&org, &pending, &claims.amr, received)?;
+        log(&pending.login, Ok(()));
+        return acs::go_on(&org, &client, completion, &transaction);
+    }
+    let told = told(&claims);
+    match arrival::complete(&org, &client, &party, &pending, &told, received) {
+        Ok((completion, transaction)) => {
+            log(&transaction.login, Ok(()));
             acs::go_on(&org, &client, completion, &transaction)
         }
         Err(refusal) => {
-            let text = refusal.okta_text();
-            log(Err((text, refusal.to_string())));
-            Err(PageError::general(text))
+            log(
+                &told.external_id,
+                Err((refusal.text(), refusal.to_string())),
+            );
+            refusal.page(&org, &transaction)
         }
+    }
+}
+
+fn told(claims: &Claims) -> Told {
+    let mut values: Vec<(String, String)> = claims
+        .all
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())))
+        .collect();
+    values.push(("externalId".to_owned(), claims.sub.clone()));
+    Told {
+        external_id: claims.sub.clone(),
+        values,
+        amr: claims.amr.clone(),
     }
 }
 

@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::error::PageError;
 use crate::config::{Config, Pipeline};
+use crate::party::Party;
 use crate::xml::escape_html;
 
 /// Headers of a page whose forms may go to `form_action`.
@@ -43,35 +44,46 @@ pub async fn asset(Path(name): Path<String>) -> Response {
         .into_response()
 }
 
+/// What the sign-in page's script has to know.
+pub struct SignIn<'a> {
+    pub from_uri: &'a str,
+    pub state_token: Option<&'a str>,
+    pub skips_verify: bool,
+    pub idp_name: &'a str,
+    /// Whether a name may belong to an identity provider, so that no password is asked for before it is known.
+    pub asks_name_first: bool,
+}
+
 /// The sign-in page: its script does everything through the JSON endpoints.
-pub fn sign_in(config: &Config, from_uri: &str, state_token: Option<&str>) -> String {
+pub fn sign_in(config: &Config, shown: &SignIn<'_>) -> String {
     let pipeline = match config.pipeline {
         Pipeline::Classic => "classic",
         Pipeline::Oie => "oie",
     };
     let body = format!(
         "<main id=\"okta-sign-in\" data-pipeline=\"{pipeline}\" data-from-uri=\"{}\" data-state-token=\"{}\" \
-         data-skip-verify=\"{}\" data-org-name=\"{}\" data-idp-name=\"{}\">\
+         data-skip-verify=\"{}\" data-org-name=\"{}\" data-idp-name=\"{}\" data-identifier-first=\"{}\">\
          <noscript>This page needs JavaScript.</noscript></main>\
          <script src=\"/assets/sign-in.js\" defer></script>",
-        escape_html(from_uri),
-        escape_html(state_token.unwrap_or_default()),
-        config.skip_verify,
+        escape_html(shown.from_uri),
+        escape_html(shown.state_token.unwrap_or_default()),
+        shown.skips_verify,
         escape_html(&config.org_name),
-        escape_html(&config.idp.name),
+        escape_html(shown.idp_name),
+        shown.asks_name_first,
     );
     page(&format!("{} - Sign In", config.org_name), "org", &body)
 }
 
 /// The AuthnRequest on its way, by the POST binding.
-pub fn auto_post(config: &Config, saml_request: &str, relay_state: &str) -> String {
+pub fn auto_post(config: &Config, party: &Party, saml_request: &str, relay_state: &str) -> String {
     let body = format!(
         "<main><h1>Taking you to {}</h1><form id=\"appForm\" method=\"POST\" action=\"{}\">\
          <input type=\"hidden\" name=\"SAMLRequest\" value=\"{}\">\
          <input type=\"hidden\" name=\"RelayState\" value=\"{}\">\
          <button type=\"submit\">Continue</button></form></main><script src=\"/assets/post.js\" defer></script>",
-        escape_html(&config.idp.name),
-        escape_html(&config.idp.sso_url),
+        escape_html(&party.name),
+        escape_html(&party.sso_url),
         escape_html(saml_request),
         escape_html(relay_state),
     );

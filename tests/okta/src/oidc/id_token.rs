@@ -7,16 +7,18 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 
-use super::{BackChannelError, Settings};
+use super::Settings;
 use crate::clock::Millis;
-use crate::config::Config;
+use crate::outbound::OutboundError;
+use crate::party::Party;
 
 /// What the transaction waits for.
 pub struct Expected<'a> {
-    pub config: &'a Config,
+    pub party: &'a Party,
     pub settings: &'a Settings,
     pub nonce: &'a str,
-    pub user: &'a str,
+    /// A factor has to speak of this user; a sign-in of whomever it wants.
+    pub user: Option<&'a str>,
     /// Id and name of the application.
     pub app: (&'a str, &'a str),
     pub now: Millis,
@@ -26,6 +28,8 @@ pub struct Expected<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claims {
     pub sub: String,
+    /// All of them.
+    pub all: Value,
     /// `amr`, without what Okta does not forward.
     pub amr: Vec<String>,
 }
@@ -35,7 +39,7 @@ pub enum Refusal {
     #[error("the token endpoint answered {0}: {1}")]
     TokenEndpoint(u16, String),
     #[error(transparent)]
-    BackChannel(#[from] BackChannelError),
+    Outbound(#[from] OutboundError),
     #[error("the ID token is not a signed JWT")]
     Shape,
     #[error("the ID token's algorithm is {0:?}")]
@@ -102,10 +106,7 @@ pub fn verify(token: &str, jwks: &Value, expected: &Expected<'_>) -> Result<Clai
     if text("nonce") != expected.nonce {
         return Err(Refusal::Nonce);
     }
-    let (now, skew) = (
-        expected.now / 1000,
-        i64::from(expected.config.idp.max_clock_skew_ms) / 1000,
-    );
+    let (now, skew) = (expected.now / 1000, expected.party.max_clock_skew / 1000);
     if claims["exp"].as_i64().is_none_or(|exp| exp + skew <= now) {
         return Err(Refusal::Expired);
     }
@@ -118,7 +119,8 @@ pub fn verify(token: &str, jwks: &Value, expected: &Expected<'_>) -> Result<Clai
         return Err(Refusal::NoSubject);
     }
     let name = text("preferred_username");
-    if name.to_lowercase() != expected.user.to_lowercase() {
+    let is_other = |user: &str| name.to_lowercase() != user.to_lowercase();
+    if expected.user.is_some_and(is_other) {
         return Err(Refusal::OtherUser(name.to_owned()));
     }
     check_context(&claims, expected)?;
@@ -130,17 +132,18 @@ pub fn verify(token: &str, jwks: &Value, expected: &Expected<'_>) -> Result<Clai
         .filter(|method| FORWARDED.contains(method))
         .map(str::to_owned)
         .collect();
-    if expected.config.idp.trust_claims && amr.is_empty() {
+    if expected.party.trust_claims && amr.is_empty() {
         return Err(Refusal::NoAmr);
     }
     Ok(Claims {
         sub: text("sub").to_owned(),
         amr,
+        all: claims,
     })
 }
 
 fn check_context(claims: &Value, expected: &Expected<'_>) -> Result<(), Refusal> {
-    if !expected.config.idp.send_application_context {
+    if !expected.party.send_application_context {
         return Ok(());
     }
     let (id, name) = expected.settings.context_names.names();

@@ -2,7 +2,7 @@
 
 use aws_lc_rs::hmac;
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use super::RequestSignature;
@@ -19,6 +19,8 @@ pub fn sign(
         RequestSignature::Hs384 => "HS384",
         RequestSignature::Hs512 => "HS512",
         RequestSignature::Rs256 => "RS256",
+        RequestSignature::Rs384 => "RS384",
+        RequestSignature::Rs512 => "RS512",
     };
     let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
     let input = format!(
@@ -30,11 +32,8 @@ pub fn sign(
         RequestSignature::Hs256 => hmac::HMAC_SHA256,
         RequestSignature::Hs384 => hmac::HMAC_SHA384,
         RequestSignature::Hs512 => hmac::HMAC_SHA512,
-        RequestSignature::Rs256 => {
-            // Invariant: `sign` has just written base64.
-            let signature = STANDARD
-                .decode(sp.sign(input.as_bytes()))
-                .expect("base64 of our own");
+        RequestSignature::Rs256 | RequestSignature::Rs384 | RequestSignature::Rs512 => {
+            let signature = sp.sign_with(signature, input.as_bytes());
             return format!("{input}.{}", URL_SAFE_NO_PAD.encode(signature));
         }
     };

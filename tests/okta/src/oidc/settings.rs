@@ -65,6 +65,8 @@ pub enum RequestSignature {
     Hs384,
     Hs512,
     Rs256,
+    Rs384,
+    Rs512,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]

@@ -86,10 +86,10 @@ impl ResponseSpec {
     /// What the org expects, answered at `now`.
     pub fn good(stand: &Stand, sent: &Sent, name_id: &str, now: i64) -> ResponseSpec {
         ResponseSpec {
-            issuer: stand.config.idp.issuer.clone(),
-            assertion_issuer: stand.config.idp.issuer.clone(),
-            destination: stand.config.acs_url(),
-            recipient: stand.config.acs_url(),
+            issuer: stand.idp().issuer.clone(),
+            assertion_issuer: stand.idp().issuer.clone(),
+            destination: stand.acs_url(),
+            recipient: stand.acs_url(),
             audience: stand.entity_id(),
             in_response_to: sent.id.clone(),
             subject_in_response_to: sent.id.clone(),

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Method, Request, StatusCode, header};
-use okta_stand_in::{Clock, Config, Pipeline};
+use okta_stand_in::{Clock, Config, Idp, Pipeline};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tower::ServiceExt as _;
@@ -36,7 +36,8 @@ impl Stand {
     /// An org of the example configuration, changed by `change`.
     pub async fn with(change: impl FnOnce(&mut Config)) -> Stand {
         let mut config = Config::from_toml(okta_stand_in::EXAMPLE).unwrap();
-        config.idp.certificate = Some(test_only_key("identity-provider.cert.pem"));
+        config.idp.as_mut().unwrap().certificate =
+            Some(test_only_key("identity-provider.cert.pem"));
         change(&mut config);
         let clock = Clock::manual(START);
         let data = tempfile::tempdir().unwrap();
@@ -65,6 +66,15 @@ impl Stand {
             config.users[0].enrolled = true;
         })
         .await
+    }
+
+    /// The configuration's identity provider.
+    pub fn idp(&self) -> &Idp {
+        self.config.idp.as_ref().unwrap()
+    }
+
+    pub fn acs_url(&self) -> String {
+        self.idp().acs_url(&self.config)
     }
 
     pub fn entity_id(&self) -> String {
@@ -336,8 +346,7 @@ impl Browser {
             ("SAMLResponse", saml_response),
             ("RelayState", &sent.relay_state),
         ];
-        self.post_form(stand, &stand.config.acs_url(), &fields)
-            .await
+        self.post_form(stand, &stand.acs_url(), &fields).await
     }
 
     pub async fn session(&mut self, stand: &Stand) -> Page {

@@ -3,4 +3,5 @@
 pub mod client;
 pub mod connect;
 pub mod delivery;
+pub mod organiser;
 pub mod transmitter;

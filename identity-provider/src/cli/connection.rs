@@ -6,6 +6,7 @@ use crate::{
     clock::rfc3339,
     domain::{
         connection::{Connection, KeyStatus, Role, SigningKey},
+        oidc::generate_key,
         signing,
     },
     http::saml::{issuer, sso_url},
@@ -346,7 +347,7 @@ async fn rotate(app: &App, connection: &Connection, promote: bool) -> anyhow::Re
     }
     let client = app.store.find_oidc_client(id).await?;
     let key = match &client {
-        Some(client) => oidc::generate_key(app, client, KeyStatus::Next, now)?,
+        Some(client) => generate_key(app, client, KeyStatus::Next, now)?,
         None => signing::generate(app, id, KeyStatus::Next, now)?,
     };
     match app.store.announce_key(id, &key).await {

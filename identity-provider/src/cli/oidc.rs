@@ -5,12 +5,11 @@ use crate::{
     app::App,
     clock::Millis,
     domain::{
-        connection::{Connection, KeyStatus, SigningKey},
-        oidc::{OidcClient, Subject, secret_context},
-        signing::{self, SigningKeyError},
+        connection::{Connection, KeyStatus},
+        oidc::{OidcClient, Subject, generate_key, generate_secret, secret_context},
     },
     http::oidc::{issuer, url},
-    keys, random,
+    random,
     store::{StoreError, oidc::SecretRow},
 };
 use anyhow::{Context, bail};
@@ -22,7 +21,6 @@ use standards::oidc::{
     jwt::Alg,
 };
 use std::path::PathBuf;
-use zeroize::Zeroizing;
 
 /// What only a connection by OpenID Connect has. Given lists replace the ones that stand.
 #[derive(Debug, Args, Default)]
@@ -193,7 +191,7 @@ pub async fn add(
     let secret = client
         .client
         .has_secret()
-        .then(|| make_secret(app, &client, now));
+        .then(|| generate_secret(app, &client, now));
     let row = secret.as_ref().map(|(_, row)| row);
     match app
         .store
@@ -254,7 +252,7 @@ pub async fn add_secret(app: &App, client: &OidcClient, as_json: bool) -> anyhow
     if !client.client.has_secret() {
         bail!("the client of {id} has no secret: it shows itself in another way");
     }
-    let (text, row) = make_secret(app, client, now);
+    let (text, row) = generate_secret(app, client, now);
     match app.store.insert_oidc_secret(id, &row).await {
         Ok(()) => {}
         Err(StoreError::Conflict) => {
@@ -288,38 +286,6 @@ pub async fn retire_secrets(app: &App, client: &OidcClient) -> anyhow::Result<()
         .await?;
     println!("only the newest secret of {id} is good from now on");
     Ok(())
-}
-
-/// A new signing key of the kind that the connection's ID tokens need.
-pub fn generate_key(
-    app: &App,
-    client: &OidcClient,
-    status: KeyStatus,
-    now: Millis,
-) -> Result<SigningKey, SigningKeyError> {
-    match client.client.id_token_signed_response_alg {
-        Alg::ES256 => signing::generate_elliptic(app, &client.connection, status, now),
-        _ => signing::generate(app, &client.connection, status, now),
-    }
-}
-
-/// 48 random bytes as 64 characters: as long as HS512 wants its key. Only a hash is kept, unless HMACs have to be computed
-/// with it: then the text itself too, under the master key.
-fn make_secret(app: &App, client: &OidcClient, now: Millis) -> (Zeroizing<String>, SecretRow) {
-    let text = Zeroizing::new(random::token::<48>());
-    let sealed = match client.client.computes_with_its_secret() {
-        true => app
-            .master
-            .seal(&secret_context(&client.connection), text.as_bytes()),
-        false => String::new(),
-    };
-    let row = SecretRow {
-        id: random::id(now),
-        hash: keys::hash(text.as_bytes()),
-        sealed,
-        created_at: now,
-    };
-    (text, row)
 }
 
 /// Prints what an administrator types into Okta, or into the application.

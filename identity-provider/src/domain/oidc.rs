@@ -6,9 +6,11 @@
 
 mod claims;
 mod exchange;
+mod registration;
 
 pub use claims::{ACR_VALUES, acr_of, person_claims, subject_of};
 pub use exchange::{Refused, Tokens, exchange};
+pub use registration::{generate_key, generate_secret};
 
 use crate::{
     app::App,

@@ -14,6 +14,7 @@ pub mod device;
 pub mod factor;
 pub mod oidc;
 pub mod okta;
+pub mod okta_object;
 pub mod outbox;
 pub mod policy;
 pub mod prompt;

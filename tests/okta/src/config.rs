@@ -108,6 +108,9 @@ pub struct User {
     pub last_name: String,
     #[serde(default)]
     pub groups: Vec<String>,
+    /// Administrator roles, such as `SUPER_ADMIN`.
+    #[serde(default)]
+    pub roles: Vec<String>,
     /// Whether the IdP factor is enrolled already, so that the first sign-in verifies.
     #[serde(default)]
     pub enrolled: bool,
@@ -386,6 +389,7 @@ fn default_users() -> Vec<User> {
             first_name: String::new(),
             last_name: String::new(),
             groups: vec!["staff".to_owned()],
+            roles: Vec::new(),
             enrolled: false,
         })
         .collect()

@@ -92,6 +92,17 @@ impl Store {
         Ok(found)
     }
 
+    /// Takes the credential away, and with it whatever would be done there.
+    pub async fn forget_okta_org(&self, connection: &ConnectionId) -> Result<()> {
+        let mut write = self.one().await?;
+        sqlx::query("DELETE FROM okta_orgs WHERE connection_id = $1")
+            .bind(connection.as_str())
+            .execute(&mut *write)
+            .await?;
+        write.commit().await?;
+        Ok(())
+    }
+
     /// All orgs, by connection.
     pub async fn list_okta_orgs(&self) -> Result<Vec<OktaOrg>> {
         let all = sqlx::query_as(concat!(

@@ -1,5 +1,6 @@
 //! The management API. One file per family; `gate` stands before all of them.
 
+mod app_groups;
 mod apps;
 mod authenticators;
 mod caller;
@@ -188,6 +189,7 @@ fn apps_and_events() -> Router<Arc<Org>> {
             "/api/v1/apps/{app}",
             get(apps::show).put(apps::replace).delete(apps::delete),
         )
+        .merge(app_groups::routes())
         .route(
             "/api/v1/apps/{app}/lifecycle/{operation}",
             post(apps::change),

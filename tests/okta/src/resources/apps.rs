@@ -1,6 +1,6 @@
 //! Applications and who is assigned to them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
@@ -22,6 +22,8 @@ pub struct AppRow {
     pub assignments: BTreeMap<String, Assignment>,
     /// Where its users are provisioned to.
     pub provisioning: Option<Provisioning>,
+    /// Groups whose members may use it.
+    pub groups: BTreeSet<String>,
     /// Groups that are pushed: the group's id and the one it got there.
     pub pushed_groups: BTreeMap<String, String>,
     /// Scopes that a service app was granted.
@@ -98,6 +100,7 @@ impl Resources {
             assignments: BTreeMap::new(),
             provisioning: None,
             pushed_groups: BTreeMap::new(),
+            groups: BTreeSet::new(),
             grants: Vec::new(),
         };
         self.apps.insert(id.clone(), row)?;
@@ -308,6 +311,15 @@ impl Resources {
                 &mut out,
                 &["credentials", "oauthClient", "client_id"],
                 json!(id),
+            );
+            default_at(
+                &mut out,
+                &["credentials", "oauthClient", "client_secret"],
+                json!(format!(
+                    "{}{}",
+                    ids::derive_id("sec", id),
+                    ids::derive_id("ret", id)
+                )),
             );
         }
         Ok(out)

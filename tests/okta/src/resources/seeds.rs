@@ -208,6 +208,7 @@ fn add_application(resources: &mut Resources, config: &Config, now: Millis) -> R
         assignments: BTreeMap::new(),
         provisioning: None,
         pushed_groups: BTreeMap::new(),
+        groups: std::collections::BTreeSet::new(),
         grants: Vec::new(),
     };
     resources.apps.insert(id, row)

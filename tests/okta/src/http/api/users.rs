@@ -243,8 +243,17 @@ pub async fn roles(
     State(org): State<Arc<Org>>,
     Path(user): Path<String>,
 ) -> Result<Json<Value>, ApiError> {
-    org.resources().user_id(&user)?;
-    Ok(whole(Vec::new()))
+    let resources = org.resources();
+    let id = resources.user_id(&user)?;
+    let login = resources.users.row(&id)?.login().to_owned();
+    let configured = org.config.users.iter().find(|user| user.login == login);
+    let roles = configured.map_or(&[][..], |user| user.roles.as_slice());
+    let body = |role: &String| {
+        let label = role.replace('_', " ");
+        json!({ "id": ids::derive_id("ra1", &format!("{id} {role}")), "label": label, "type": role, "status": "ACTIVE",
+                "assignmentType": "USER" })
+    };
+    Ok(whole(roles.iter().map(body).collect()))
 }
 
 pub async fn factors(

@@ -3,6 +3,7 @@
 mod client;
 mod crash;
 mod hooks;
+mod org;
 mod program;
 mod runtime;
 mod world;

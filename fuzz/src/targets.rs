@@ -1,6 +1,6 @@
 //! The targets: a name, good messages to begin with, words to put in, and a function from bytes to an outcome.
 
-use crate::{event_hook, oidc, okta, scim};
+use crate::{event_hook, messages, oidc, okta, scim};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use ring::{
     rand::SystemRandom,
@@ -129,6 +129,30 @@ pub static TARGETS: &[Target] = &[
         seeds: host_seeds,
         words: JSON,
         run: host_frame,
+    },
+    Target {
+        name: "host_frames",
+        seeds: messages::frame_seeds,
+        words: &["\u{0}\u{0}\u{0}\u{0}", "\u{1}\u{0}\u{0}\u{0}x", "\u{7f}"],
+        run: messages::frames,
+    },
+    Target {
+        name: "page_messages",
+        seeds: messages::page_seeds,
+        words: JSON,
+        run: messages::page,
+    },
+    Target {
+        name: "server_messages",
+        seeds: messages::server_seeds,
+        words: JSON,
+        run: messages::server,
+    },
+    Target {
+        name: "engine_state",
+        seeds: messages::state_seeds,
+        words: &["\u{0}\u{0}", "\u{7f}\u{7f}", "\u{1}"],
+        run: messages::state,
     },
     Target {
         name: "scim_filter",

@@ -330,6 +330,55 @@ fn an_idle_host_ends_by_itself() {
     assert!(host.wait().success());
 }
 
+/// Slow-loris on standard input: bytes that come now and then are no frame, and the host does not wait for ever.
+#[test]
+fn a_frame_that_never_ends_ends_the_host() {
+    use std::io::Write;
+    let machine = Machine::new("keystore = \"memory\"\nidle_seconds = 1");
+    let mut host = machine.greeted();
+    let mut input = host.input.take().unwrap();
+    let drip = std::thread::spawn(move || {
+        input.write_all(&60_000_u32.to_ne_bytes()).unwrap();
+        let until = std::time::Instant::now() + PATIENCE;
+        // Ends with the host: then nobody reads any more.
+        while std::time::Instant::now() < until && input.write_all(b"[").is_ok() {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+    });
+    assert!(host.receive().is_none());
+    assert!(host.wait().success());
+    drip.join().unwrap();
+}
+
+/// An extension of any other version: each request is refused by name, and says which version the host speaks.
+#[test]
+fn every_other_version_is_refused_as_such_and_the_right_one_still_works() {
+    let machine = Machine::new(MEMORY);
+    let mut host = machine.start();
+    for (version, expected) in [
+        ("0", Fault::Version),
+        ("2", Fault::Version),
+        ("4294967295", Fault::Version),
+        ("1.0", Fault::Malformed),
+        ("-1", Fault::Malformed),
+        ("\"1\"", Fault::Malformed),
+        ("null", Fault::Malformed),
+    ] {
+        let frame =
+            format!(r#"{{"v":{version},"id":7,"body":{{"type":"hello","extension":"9.9.9"}}}}"#);
+        host.send_frame(frame.as_bytes());
+        let response = host.receive().unwrap();
+        let ResponseBody::Refused { fault, message } = response.body else {
+            panic!("{version} is not refused")
+        };
+        assert_eq!(fault, expected, "{version}: {message}");
+    }
+    host.greet();
+    // Another extension of the same protocol is greeted: what differs is told, and decided by its own side.
+    let hello = host.ask(json!({"type": "hello", "extension": "9.9.9"}));
+    assert!(matches!(hello, ResponseBody::Hello { .. }));
+}
+
 #[test]
 fn a_browser_that_died_ends_the_host() {
     let machine = Machine::new(MEMORY);

@@ -2,10 +2,13 @@
 
 mod accuracy;
 mod bench;
+mod chaos;
 mod crx;
 mod demo;
 mod dist;
 mod extension;
+mod fuzz;
+mod load;
 mod run;
 mod setup;
 mod step;
@@ -75,6 +78,12 @@ enum Command {
     Train(train::Args),
     /// Print performance figures as JSON, each beside its floor in the same run.
     Bench(bench::Arguments),
+    /// Kill server and host at random points, again and again, and check what they kept.
+    Chaos(chaos::Arguments),
+    /// Let many simulated agents loose on real server processes: challenges a second, latencies, memory, overload.
+    Load(load::Arguments),
+    /// Throw hostile bytes at every parser that is reachable from outside.
+    Fuzz(fuzz::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -103,5 +112,8 @@ fn dispatch(command: Command) -> Result<()> {
         Command::Streams(args) => streams::run(args),
         Command::Train(args) => train::run(args),
         Command::Bench(arguments) => bench::run(&arguments),
+        Command::Chaos(arguments) => chaos::run(&arguments),
+        Command::Load(arguments) => load::run(&arguments),
+        Command::Fuzz(arguments) => fuzz::run(&arguments),
     }
 }

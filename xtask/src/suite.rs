@@ -3,7 +3,7 @@
 mod programs;
 
 use crate::extension::{self, Variant};
-use crate::{run, setup, step, tidy};
+use crate::{fuzz, run, setup, step, tidy};
 use anyhow::{Result, bail};
 use clap::ValueEnum;
 use programs::Program;
@@ -88,6 +88,7 @@ pub fn run(areas: &[Area]) -> Result<()> {
         }
         if area == Area::Unit {
             count += programs::run_documentation_tests()?;
+            count += hostile_bytes();
         }
         times.push((area, begun.elapsed(), count));
         total += count;
@@ -110,6 +111,23 @@ pub fn run(areas: &[Area]) -> Result<()> {
         std::process::exit(1);
     }
     Ok(())
+}
+
+/// The fuzz targets for some seconds each: one more test, whose findings are printed.
+fn hostile_bytes() -> Count {
+    match fuzz::briefly() {
+        Ok(()) => Count {
+            passed: 1,
+            failed: 0,
+        },
+        Err(why) => {
+            println!("✗ {why:#}");
+            Count {
+                passed: 0,
+                failed: 1,
+            }
+        }
+    }
 }
 
 /// A full disk fails tests in odd places, one after the other: then this line explains it.

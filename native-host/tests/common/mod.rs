@@ -201,6 +201,24 @@ impl Host {
         response.body
     }
 
+    /// As [`Self::ask`], of a host that may be gone at any moment; `None` once it is.
+    pub fn try_ask(&mut self, body: Value) -> Option<ResponseBody> {
+        let id = self.next;
+        self.next += 1;
+        let json = json!({"v": 1, "id": id, "body": body}).to_string();
+        let length = u32::try_from(json.len()).unwrap().to_ne_bytes();
+        let input = self.input.as_mut()?;
+        input.write_all(&[&length, json.as_bytes()].concat()).ok()?;
+        input.flush().ok()?;
+        let (mut header, output) = ([0; 4], self.output.as_mut()?);
+        output.read_exact(&mut header).ok()?;
+        let mut json = vec![0; u32::from_ne_bytes(header) as usize];
+        output.read_exact(&mut json).ok()?;
+        let response: Response = wire::version::parse(&json).unwrap();
+        assert_eq!(response.id, id);
+        Some(response.body)
+    }
+
     pub fn request(&mut self, body: &RequestBody) -> ResponseBody {
         self.ask(serde_json::to_value(body).unwrap())
     }

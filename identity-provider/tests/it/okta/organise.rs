@@ -1,7 +1,7 @@
 //! `tacit okta` for the org as one file says: what needs no org, and the record on both databases. The rest is judged
 //! against the stand-in, in `tests/conformance`.
 
-use crate::support::{Database, on_both_databases};
+use crate::support::on_both_databases;
 use serde_json::Value;
 use std::{
     os::unix::fs::PermissionsExt,

@@ -105,6 +105,21 @@ impl ServiceProvider {
         })
     }
 
+    /// The public key as the management API shows it, with its certificate.
+    pub fn certified_jwk(&self, kid: &str) -> serde_json::Value {
+        use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &self.certificate);
+        let not_after = crate::der::certificate(&self.certificate).map(|parsed| parsed.not_after);
+        let mut key = self.jwk();
+        key["kid"] = kid.into();
+        key["created"] = "2025-01-01T00:00:00.000Z".into();
+        key["lastUpdated"] = "2025-01-01T00:00:00.000Z".into();
+        key["expiresAt"] = not_after.map(crate::clock::format_iso).into();
+        key["x5c"] = serde_json::json!([STANDARD.encode(&self.certificate)]);
+        key["x5t#S256"] = URL_SAFE_NO_PAD.encode(digest).into();
+        key
+    }
+
     /// Lines of 76 characters, as Okta's metadata has them.
     pub fn certificate_base64(&self) -> String {
         let text = STANDARD.encode(&self.certificate);

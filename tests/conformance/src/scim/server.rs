@@ -3,7 +3,7 @@
 use super::{Answer, Call};
 use anyhow::{Context, Result};
 use axum::{Router, body::Body, body::to_bytes, http::Request};
-use std::path::Path;
+use std::{net::SocketAddr, path::Path};
 use tacit::{
     app::App,
     clock::{Clock, DAY},
@@ -54,6 +54,17 @@ impl Server {
     /// The value of `Authorization`.
     pub fn authorization(&self) -> String {
         format!("Bearer {}", self.token)
+    }
+
+    /// Listens on this machine without TLS as well, for an org that has to reach it.
+    pub fn listen(&self) -> Result<SocketAddr> {
+        let router = self.router.clone();
+        self.runtime.block_on(async {
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+            let address = listener.local_addr()?;
+            tokio::spawn(async move { axum::serve(listener, router).await });
+            Ok(address)
+        })
     }
 
     /// Carries a request out, through all that a request goes through but the network.

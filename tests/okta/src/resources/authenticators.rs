@@ -85,11 +85,8 @@ impl Resources {
     ) -> Result<(), Fault> {
         let row = self.authenticators.row(id)?;
         if status == "INACTIVE" {
-            if ["okta_password", "okta_email", "security_question"]
-                .iter()
-                .any(|key| row["key"] == *key)
-                && row["status"] == "ACTIVE"
-            {
+            // Recorded: what is inactive already, and the password always, cannot be deactivated.
+            if row["status"] == "INACTIVE" || row["key"] == "okta_password" {
                 return Err(Fault::Invalid {
                     member: "api.authenticator.error.unsupported.active.deactivate".to_owned(),
                     causes: Vec::new(),
@@ -127,6 +124,11 @@ impl Resources {
             "methods": self.link(&format!("{path}/methods"), &["GET"]),
         });
         body["_links"][operation] = self.link(&format!("{path}/lifecycle/{operation}"), &["POST"]);
+        if row["key"] == "okta_password"
+            && let Some(links) = body["_links"].as_object_mut()
+        {
+            links.remove("deactivate");
+        }
         if row["key"] == "duo" {
             // Its keys are never shown.
             if let Some(configuration) = body["provider"]["configuration"].as_object_mut() {

@@ -66,9 +66,13 @@ impl Resources {
         let mut row = complete_hook(body)?;
         self.check_hook_name(&row, Some(id))?;
         let old = self.event_hooks.row_mut(id)?;
-        for kept in ["status", "created", "createdBy"] {
+        for kept in ["created", "createdBy"] {
             row.body[kept] = old.body[kept].clone();
         }
+        row.body["status"] = match body.get("status").is_some() {
+            true => json!(super::initial_status(body)?),
+            false => old.body["status"].clone(),
+        };
         row.body["lastUpdated"] = json!(format_iso(now));
         // Another place has to prove itself anew.
         row.body["verificationStatus"] = match row.url() == old.url() {

@@ -357,19 +357,21 @@ fn complete_oidc(sent: &Value) -> Result<Value, Fault> {
             out["settings"][name] = json!(flag);
         }
     }
-    if let Some(signature) = sent
-        .pointer("/algorithms/request/signature")
-        .filter(|sent| sent.is_object())
-    {
-        let algorithm = one_of(
-            signature,
-            "algorithm",
-            &["HS256", "HS384", "HS512", "RS256", "RS384", "RS512"],
-            "HS256",
-        )?;
-        let scope = one_of(signature, "scope", &["REQUEST", "NONE"], "REQUEST")?;
-        out["algorithms"] =
-            json!({ "request": { "signature": { "algorithm": algorithm, "scope": scope } } });
+    let signature = &sent["algorithms"]["request"]["signature"];
+    match signature["algorithm"].as_str() {
+        Some(algorithm) if OIDC_ALGORITHMS.contains(&algorithm) => {
+            let scope = one_of(signature, "scope", &["REQUEST", "NONE"], "REQUEST")?;
+            out["algorithms"] =
+                json!({ "request": { "signature": { "algorithm": algorithm, "scope": scope } } });
+        }
+        // Recorded: an algorithm of SAML's is taken and forgotten.
+        None | Some("SHA-1" | "SHA-256") => {}
+        Some(_) => {
+            return Err(Fault::invalid(
+                "algorithm",
+                format!("algorithm: must be one of {}", OIDC_ALGORITHMS.join(", ")),
+            ));
+        }
     }
     let scopes = match sent["scopes"].as_array() {
         Some(list) if !list.is_empty() && list.len() <= 20 => list,
@@ -461,6 +463,8 @@ pub fn one_of(sent: &Value, member: &str, words: &[&str], default: &str) -> Resu
         Some(_) => Err(Fault::Malformed),
     }
 }
+
+const OIDC_ALGORITHMS: [&str; 6] = ["HS256", "HS384", "HS512", "RS256", "RS384", "RS512"];
 
 const POLICY: [&str; 6] = [
     "provisioning",

@@ -323,7 +323,12 @@ impl Resources {
         if idp["idpSelectionType"] == "SPECIFIC" && providers_are_empty(idp) {
             return Err(Fault::blank("providers"));
         }
-        for criterion in idp["matchCriteria"].as_array_mut().into_iter().flatten() {
+        for criterion in idp
+            .get_mut("matchCriteria")
+            .and_then(Value::as_array_mut)
+            .into_iter()
+            .flatten()
+        {
             default_at(criterion, &["propertyName"], json!("name"));
         }
         Ok(())
@@ -384,11 +389,13 @@ fn complete_sign_on(conditions: &mut Value, actions: &mut Value) -> Result<(), F
         (&["people", "users", "exclude"][..], json!([])),
         (&["network", "connection"], json!("ANYWHERE")),
         (&["authContext", "authType"], json!("ANY")),
-        (&["risk", "behaviors"], json!([])),
-        (&["riskScore", "level"], json!("ANY")),
         (&["identityProvider", "provider"], json!("ANY")),
     ] {
         default_at(conditions, path, value);
+    }
+    // Recorded: risk is told of only where the rule names it.
+    if conditions["riskScore"].is_object() {
+        default_at(conditions, &["risk", "behaviors"], json!([]));
     }
     let sign_on = &mut actions["signon"];
     if !["ALLOW", "DENY"]
@@ -417,12 +424,29 @@ fn complete_access(conditions: &mut Value, actions: &mut Value) -> Result<(), Fa
     for (path, value) in [
         (&["people", "users", "exclude"][..], json!([])),
         (&["network", "connection"], json!("ANYWHERE")),
-        (&["platform", "include"], json!([])),
-        (&["platform", "exclude"], json!([])),
         (&["userType", "include"], json!([])),
         (&["userType", "exclude"], json!([])),
     ] {
         default_at(conditions, path, value);
+    }
+    match conditions["platform"]["include"].is_array() {
+        true => default_at(conditions, &["platform", "exclude"], json!([])),
+        // Recorded: a platform that names nothing is forgotten.
+        false => {
+            conditions.as_object_mut().map(|all| all.remove("platform"));
+        }
+    }
+    for platform in conditions
+        .pointer_mut("/platform/include")
+        .and_then(Value::as_array_mut)
+        .into_iter()
+        .flatten()
+    {
+        if platform["os"]["type"] != "OTHER"
+            && let Some(os) = platform["os"].as_object_mut()
+        {
+            os.remove("expression");
+        }
     }
     let sign_on = &mut actions["appSignOn"];
     if !["ALLOW", "DENY"]

@@ -199,13 +199,10 @@ fn complete(name: &str, sent: &Value) -> Result<Value, Fault> {
     if sent["required"] == true {
         out["required"] = json!(true);
     }
-    // Of the default, which is the profile itself, nothing is said.
-    if sent["master"]["type"]
-        .as_str()
-        .is_some_and(|kind| kind != "PROFILE_MASTER")
-    {
-        out["master"] = sent["master"].clone();
-    }
+    out["master"] = match &sent["master"] {
+        Value::Object(_) => sent["master"].clone(),
+        _ => json!({ "type": "PROFILE_MASTER" }),
+    };
     Ok(out)
 }
 
@@ -246,6 +243,7 @@ fn base_attribute((name, title, format, length, action): &Attribute) -> Value {
         "mutability": "READ_WRITE",
         "scope": "NONE",
         "permissions": [{ "principal": "SELF", "action": action }],
+        "master": { "type": "PROFILE_MASTER" },
     });
     if REQUIRED.contains(name) {
         out["required"] = json!(true);

@@ -37,9 +37,15 @@ pub fn fill(
         add_user(resources, user, now)?;
     }
     add_policies(resources, now)?;
-    for (key, kind, name, status) in AUTHENTICATORS {
-        let row = json!({ "type": kind, "key": key, "status": status, "name": name, "created": format_iso(now),
-                          "lastUpdated": format_iso(now), "settings": {} });
+    for (key, kind, name, status, settings) in AUTHENTICATORS {
+        let mut row = json!({ "type": kind, "key": key, "status": status, "name": name,
+                              "created": format_iso(now), "lastUpdated": format_iso(now) });
+        if let Some(allowed_for) = settings {
+            row["settings"] = match allowed_for {
+                "" => json!({}),
+                _ => json!({ "allowedFor": allowed_for }),
+            };
+        }
         resources
             .authenticators
             .insert(ids::derive_id("aut", key), row)?;
@@ -352,22 +358,39 @@ fn oidc_protocol(idp: &Idp, settings: &Settings) -> Value {
     out
 }
 
-/// Key, type, name and status.
-const AUTHENTICATORS: [(&str, &str, &str, &str); 6] = [
-    ("okta_password", "password", "Password", "ACTIVE"),
-    ("okta_email", "email", "Email", "ACTIVE"),
+type Seed = (
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static str,
+    Option<&'static str>,
+);
+
+/// Key, type, name, status, and what it is allowed for.
+const AUTHENTICATORS: [Seed; 7] = [
+    ("okta_password", "password", "Password", "ACTIVE", None),
+    ("okta_email", "email", "Email", "ACTIVE", Some("recovery")),
     (
         "security_question",
         "security_question",
         "Security Question",
-        "INACTIVE",
+        "ACTIVE",
+        Some("recovery"),
     ),
-    ("okta_verify", "app", "Okta Verify", "INACTIVE"),
-    ("google_otp", "app", "Google Authenticator", "INACTIVE"),
+    ("phone_number", "phone", "Phone", "INACTIVE", Some("any")),
+    ("okta_verify", "app", "Okta Verify", "INACTIVE", None),
+    (
+        "google_otp",
+        "app",
+        "Google Authenticator",
+        "INACTIVE",
+        Some(""),
+    ),
     (
         "webauthn",
         "security_key",
         "Security Key or Biometric",
         "INACTIVE",
+        None,
     ),
 ];

@@ -168,7 +168,10 @@ impl Resources {
         };
         match body.get("profile") {
             Some(Value::Object(changes)) => profile.extend(changes.clone()),
-            None if !replaces => {}
+            // Recorded: a PUT of credentials alone leaves the profile as it is.
+            None if !replaces || body.get("credentials").is_some() => {
+                profile.clone_from(&current.profile);
+            }
             _ => return Err(Fault::blank("profile")),
         }
         profile.retain(|_, value| !value.is_null());

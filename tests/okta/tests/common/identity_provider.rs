@@ -150,12 +150,12 @@ impl ResponseSpec {
         };
         format!(
             "<saml2p:Response xmlns:saml2p=\"urn:oasis:names:tc:SAML:2.0:protocol\" \
-             xmlns:saml2=\"urn:oasis:names:tc:SAML:2.0:assertion\" ID=\"_r1\" Version=\"{}\" IssueInstant=\"{}\" \
-             InResponseTo=\"{}\" Destination=\"{}\"><saml2:Issuer>{}</saml2:Issuer>{}<saml2p:Status>\
+             xmlns:saml2=\"urn:oasis:names:tc:SAML:2.0:assertion\" ID=\"_r1\" Version=\"{}\" IssueInstant=\"{}\"{} \
+             Destination=\"{}\"><saml2:Issuer>{}</saml2:Issuer>{}<saml2p:Status>\
              <saml2p:StatusCode Value=\"{}\">{failure}</saml2p:StatusCode></saml2p:Status>{assertion}</saml2p:Response>",
             self.version,
             format_iso(self.issued_at),
-            self.in_response_to,
+            in_response_to(&self.in_response_to),
             self.destination,
             self.issuer,
             if on_response {
@@ -192,7 +192,7 @@ impl ResponseSpec {
         format!(
             "<saml2:Assertion ID=\"_a1\" Version=\"{version}\" IssueInstant=\"{issued}\">\
              <saml2:Issuer>{issuer}</saml2:Issuer>{signature}<saml2:Subject>{prologue}<saml2:NameID>{name_id}</saml2:NameID>\
-             <saml2:SubjectConfirmation Method=\"{method}\"><saml2:SubjectConfirmationData InResponseTo=\"{request}\" \
+             <saml2:SubjectConfirmation Method=\"{method}\"><saml2:SubjectConfirmationData{request} \
              NotOnOrAfter=\"{subject_end}\" Recipient=\"{recipient}\"/></saml2:SubjectConfirmation></saml2:Subject>\
              <saml2:Conditions NotBefore=\"{not_before}\" NotOnOrAfter=\"{not_on_or_after}\"><saml2:AudienceRestriction>\
              <saml2:Audience>{audience}</saml2:Audience></saml2:AudienceRestriction></saml2:Conditions>\
@@ -211,7 +211,7 @@ impl ResponseSpec {
             prologue = self.prologue,
             name_id = self.name_id,
             method = self.method,
-            request = self.subject_in_response_to,
+            request = in_response_to(&self.subject_in_response_to),
             subject_end = format_iso(self.subject_not_on_or_after),
             recipient = self.recipient,
             not_before = format_iso(self.not_before),
@@ -240,6 +240,14 @@ impl ResponseSpec {
              </ds:SignedInfo><ds:SignatureValue></ds:SignatureValue>{key_info}</ds:Signature>",
             self.signature_method, self.transform, self.digest
         )
+    }
+}
+
+/// Left out where nobody asked.
+fn in_response_to(request: &str) -> String {
+    match request.is_empty() {
+        true => String::new(),
+        false => format!(" InResponseTo=\"{request}\""),
     }
 }
 

@@ -7,13 +7,15 @@
 )]
 
 pub mod identity_provider;
+pub mod key;
+pub mod receiver;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::http::{Method, Request, StatusCode, header};
+use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use okta_stand_in::{Clock, Config, Idp, Pipeline};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -118,6 +120,7 @@ pub struct Browser {
 pub struct Page {
     pub status: StatusCode,
     pub location: Option<String>,
+    pub headers: HeaderMap,
     pub links: Vec<String>,
     pub content_type: String,
     pub body: String,
@@ -210,6 +213,58 @@ impl Browser {
         .await
     }
 
+    /// A call to the management API with the org's token; `Value::Null` is no body.
+    pub async fn call(&mut self, stand: &Stand, method: &str, path: &str, body: Value) -> Page {
+        let token = format!("SSWS {}", stand.config.api_token);
+        self.call_as(stand, &token, method, path, body).await
+    }
+
+    pub async fn call_as(
+        &mut self,
+        stand: &Stand,
+        authorization: &str,
+        method: &str,
+        path: &str,
+        body: Value,
+    ) -> Page {
+        let body = match body {
+            Value::Null => String::new(),
+            body => body.to_string(),
+        };
+        let length = body.len().to_string();
+        let headers = [
+            (header::AUTHORIZATION, authorization),
+            (header::CONTENT_TYPE, "application/json"),
+            (header::CONTENT_LENGTH, length.as_str()),
+        ];
+        let method = Method::from_bytes(method.as_bytes()).unwrap();
+        self.send(stand, method, &format!("{ORG}{path}"), &headers, body)
+            .await
+    }
+
+    /// The same, which has to succeed.
+    pub async fn made(&mut self, stand: &Stand, method: &str, path: &str, body: Value) -> Value {
+        let page = self.call(stand, method, path, body).await;
+        assert!(page.status.is_success(), "{method} {path}: {page:?}");
+        serde_json::from_str(&page.body).unwrap_or(Value::Null)
+    }
+
+    /// The same, which has to fail: status and E-code.
+    pub async fn refused(
+        &mut self,
+        stand: &Stand,
+        method: &str,
+        path: &str,
+        body: Value,
+    ) -> (u16, String) {
+        let page = self.call(stand, method, path, body).await;
+        let code = page.json()["errorCode"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
+        (page.status.as_u16(), code)
+    }
+
     pub async fn send(
         &mut self,
         stand: &Stand,
@@ -267,6 +322,7 @@ impl Browser {
         Page {
             status: parts.status,
             location,
+            headers: parts.headers.clone(),
             links,
             content_type,
             body,

@@ -274,10 +274,7 @@ pub async fn keys(
         resources.apps.row(&app)?;
         resources.signing_kid.clone()
     };
-    let mut key = org.sp.jwk();
-    key["kid"] = json!(kid);
-    key["x5c"] = json!([org.sp.certificate_base64().replace('\n', "")]);
-    Ok(whole(vec![key]))
+    Ok(whole(vec![org.sp.certified_jwk(&kid)]))
 }
 
 pub async fn pushed(

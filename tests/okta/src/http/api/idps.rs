@@ -6,7 +6,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::caller::Caller;
 use super::list::{Limits, ListQuery, whole};
@@ -213,10 +213,7 @@ pub async fn signing_keys(
         resources.idps.row(&id)?;
         resources.signing_kid.clone()
     };
-    let mut key = org.sp.jwk();
-    key["kid"] = json!(kid);
-    key["x5c"] = json!([org.sp.certificate_base64().replace('\n', "")]);
-    Ok(whole(vec![key]))
+    Ok(whole(vec![org.sp.certified_jwk(&kid)]))
 }
 
 pub async fn users(

@@ -41,11 +41,14 @@ pub async fn list(
             .as_deref()
             .is_none_or(|status| status == row.status)
     });
-    Ok(whole(
-        found
-            .map(|(id, row)| resources.policy_body(id, row))
-            .collect(),
-    ))
+    let bodies = found.map(|(id, row)| {
+        let mut body = resources.policy_body(id, row);
+        if kind == Kind::AccessPolicy {
+            body["_embedded"] = serde_json::json!({ "resourceType": "APP" });
+        }
+        body
+    });
+    Ok(whole(bodies.collect()))
 }
 
 pub async fn create(

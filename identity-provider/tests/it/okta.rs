@@ -3,6 +3,7 @@
 mod client;
 mod crash;
 mod hooks;
+mod org;
 mod organise;
 mod program;
 mod runtime;

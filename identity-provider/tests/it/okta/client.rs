@@ -1,6 +1,6 @@
 //! The client of the management API, against an org on loopback that misbehaves as told.
 
-use crate::support::org::{HOST, Org, Say, Seen, TOKEN};
+use crate::okta::org::{HOST, Org, Say, Seen, TOKEN};
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED, RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey,
 };

@@ -1,12 +1,14 @@
 //! kill -9 with a thousand calls pending, again and again: each has its effect at the org, and has it once. The program is
 //! the real one, its log is read for secrets, and the org is in this process, so that it outlives the program.
 
-use super::world::{World, id_of};
+use super::{
+    org::TOKEN,
+    world::{World, id_of},
+};
 use crate::{
     program::{Folder, Running},
     support::{
         Server,
-        org::TOKEN,
         server::{acme, add_user},
     },
 };

@@ -1,13 +1,12 @@
 //! `tacit okta` from the command line, and what doctor says of it.
 
-use super::world::{GROUP, Mood, World};
+use super::{
+    org::{HOST, TOKEN},
+    world::{GROUP, Mood, World},
+};
 use crate::{
     program::Folder,
-    support::{
-        Server,
-        org::{HOST, TOKEN},
-        server::acme,
-    },
+    support::{Server, server::acme},
 };
 use std::os::unix::fs::PermissionsExt;
 use tacit::{keys, okta::delivery::deliver_due, store::factor::PasskeyRow};

@@ -1,7 +1,8 @@
 //! What is done at an org while people sign in: once each, whatever happens on the way.
 
+use super::org::TOKEN;
 use super::world::{Mood, World, id_of, kept, on_takeover};
-use crate::support::{Agent, Browser, Server, on_both_databases, org::TOKEN, server::acme};
+use crate::support::{Agent, Browser, Server, on_both_databases, server::acme};
 use aws_lc_rs::signature::{RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents};
 use serde_json::{Value, json};
 use tacit::{

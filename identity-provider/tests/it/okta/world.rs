@@ -1,10 +1,7 @@
 //! An org with a state: who is in its group, whose attribute is set, what it was told; and what of that had an effect.
 
-use crate::support::{
-    Server,
-    org::{Org, Say, Seen, TOKEN},
-    server::acme,
-};
+use super::org::{Org, Say, Seen, TOKEN};
+use crate::support::{Server, server::acme};
 use axum::http::Method;
 use serde_json::{Value, json};
 use std::{
@@ -110,7 +107,7 @@ impl World {
             org: self.org.origin(),
             sealed_credential: stored.seal(&server.app.master, &acme()),
             ca: self.org.ca.clone(),
-            addresses: [(crate::support::org::HOST.to_owned(), self.org.address)].into(),
+            addresses: [(crate::okta::org::HOST.to_owned(), self.org.address)].into(),
             effects,
             hook_hash: String::new(),
             updated_at: server.now(),

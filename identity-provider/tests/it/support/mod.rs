@@ -4,7 +4,6 @@ pub mod agent;
 pub mod browser;
 pub mod database;
 pub mod oidc;
-pub mod org;
 pub mod provisioner;
 pub mod server;
 

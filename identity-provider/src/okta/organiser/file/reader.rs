@@ -25,7 +25,7 @@ pub struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     /// The file's own table.
-    pub fn top(source: &'a str, table: &'a DeTable<'a>) -> Self {
+    pub fn top(source: &'a str, table: &'a DeTable<'a>) -> Result<Self, Fault> {
         Self {
             source,
             table,
@@ -33,6 +33,32 @@ impl<'a> Reader<'a> {
             line: 1,
             known: BTreeSet::new(),
         }
+        .without_secrets()
+    }
+
+    /// Refuses keys whose names say that they hold a secret rather than where one is.
+    fn without_secrets(self) -> Result<Self, Fault> {
+        for (key, value) in self.table.iter() {
+            let key: &str = key.get_ref();
+            let lower = key.to_ascii_lowercase();
+            let says_where = lower.ends_with("_env") || lower.ends_with("_file");
+            if !says_where
+                && value.get_ref().is_str()
+                && SECRETS.iter().any(|word| lower.contains(word))
+            {
+                let shown: String = key.chars().take(40).collect();
+                let fault = self.fault_of(
+                    key,
+                    "looks like a secret, and secrets are never in this file",
+                    "name an environment variable (…_env) or a file (…_file) that holds it, and replace the secret: it has been written down",
+                );
+                return Err(Fault {
+                    place: self.place_of(&shown),
+                    ..fault
+                });
+            }
+        }
+        Ok(self)
     }
 
     /// A fault of the whole table.
@@ -200,7 +226,7 @@ impl<'a> Reader<'a> {
                 table,
                 self.place_of(key),
                 value.span().start,
-            ))),
+            )?)),
             None => Err(self.fault_of(key, "has to be a table", format!("write it as [{key}]"))),
         }
     }
@@ -229,12 +255,12 @@ impl<'a> Reader<'a> {
         for (number, item) in list.iter().enumerate() {
             let table = item.get_ref().as_table().ok_or_else(wrong)?;
             let place = format!("{}[{number}]", self.place_of(key));
-            tables.push(self.below(table, place, item.span().start));
+            tables.push(self.below(table, place, item.span().start)?);
         }
         Ok(tables)
     }
 
-    fn below(&self, table: &'a DeTable<'a>, place: String, at: usize) -> Reader<'a> {
+    fn below(&self, table: &'a DeTable<'a>, place: String, at: usize) -> Result<Reader<'a>, Fault> {
         Reader {
             source: self.source,
             table,
@@ -242,6 +268,7 @@ impl<'a> Reader<'a> {
             line: line_of(self.source, at),
             known: BTreeSet::new(),
         }
+        .without_secrets()
     }
 
     /// Refuses keys that nobody asked for.
@@ -252,14 +279,6 @@ impl<'a> Reader<'a> {
                 continue;
             }
             let shown: String = key.chars().take(40).collect();
-            let lower = key.to_ascii_lowercase();
-            if SECRETS.iter().any(|word| lower.contains(word)) {
-                return Err(self.fault_of(
-                    key,
-                    "looks like a secret, and secrets are never in this file",
-                    "name an environment variable (…_env) or a file (…_file) that holds it, and replace the secret: it has been written down",
-                ));
-            }
             let known: Vec<&str> = self.known.iter().copied().collect();
             let repair = match nearest(key, &known) {
                 Some(near) => format!("did you mean `{near}`?"),

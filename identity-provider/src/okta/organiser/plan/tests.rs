@@ -5,6 +5,7 @@ use crate::okta::{
         file::Wanted,
         object::objects,
         ours::{OurCertificate, OurConnection, service_provider},
+        snapshot::Found,
         terraform::terraform,
     },
 };

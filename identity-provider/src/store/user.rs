@@ -118,6 +118,7 @@ impl Store {
             .bind(status.code())
             .execute(&mut *write)
             .await?;
+        Self::overrule_hooks(&mut write, id).await?;
         Self::queue_enrolment(&mut write, id, now).await?;
         write.commit().await?;
         Ok(done.rows_affected() == 1)

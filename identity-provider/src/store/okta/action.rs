@@ -102,8 +102,8 @@ macro_rules! untold {
             $column,
             ", 0) <> ",
             enrolled!(),
-            " AND NOT EXISTS (SELECT 1 FROM okta_actions a WHERE a.connection_id = $1 AND a.kind = $2 AND a.user_id = u.id \
-             AND a.state <> 'sent') ORDER BY u.id LIMIT $3"
+            " AND NOT EXISTS (SELECT 1 FROM okta_actions a WHERE a.lane = $1 || ' ' || $2 || ' ' || u.id \
+             AND a.state IN ('waiting', 'dead')) ORDER BY u.id LIMIT $3"
         )
     };
 }

@@ -44,6 +44,18 @@ impl Followed {
 }
 
 impl Store {
+    /// Something else than an event has decided whether the person may come in: no event undoes that.
+    pub(in crate::store) async fn overrule_hooks(
+        write: &mut Write<'_>,
+        user: &UserId,
+    ) -> Result<()> {
+        sqlx::query("UPDATE okta_people SET left_by_hook = 0 WHERE user_id = $1")
+            .bind(user.as_str())
+            .execute(&mut **write)
+            .await?;
+        Ok(())
+    }
+
     /// Does what an event of a connection's org says, once.
     pub async fn follow_event(
         &self,
@@ -79,22 +91,19 @@ async fn follow(
     };
     // What is said to happen far in the future would outlive everything that does happen.
     let at = heard.at.min(now + DAY);
-    let (is_out, by_hook) = note(write, connection, &user, heard, at).await?;
-    let followed = match (is_out, by_hook) {
-        (true, _) => {
-            match Store::move_by_hook(write, connection.as_str(), &user, false, now).await? {
-                true => Followed::Left,
-                false => return Ok(Followed::Same),
-            }
-        }
-        (false, true) => {
-            match Store::move_by_hook(write, connection.as_str(), &user, true, now).await? {
-                true => Followed::Returned,
-                // Something else brought the person back meanwhile.
-                false => Followed::Same,
-            }
-        }
-        (false, false) => return Ok(Followed::Same),
+    let noted = note(write, connection, &user, heard, at).await?;
+    // Only what this event says itself counts: what was heard before has been followed, or something else has decided since.
+    let to_active = match (noted.is_news, heard.is_out) {
+        (true, true) => false,
+        (true, false) if !noted.is_out && noted.left_by_hook => true,
+        _ => return Ok(Followed::Same),
+    };
+    if !Store::move_by_hook(write, connection.as_str(), &user, to_active, now).await? {
+        return Ok(Followed::Same);
+    }
+    let followed = match to_active {
+        true => Followed::Returned,
+        false => Followed::Left,
     };
     sqlx::query(
         "UPDATE okta_people SET left_by_hook = $3 WHERE connection_id = $1 AND user_id = $2",
@@ -104,21 +113,19 @@ async fn follow(
     .bind(i64::from(followed == Followed::Left))
     .execute(&mut **write)
     .await?;
-    if followed != Followed::Same {
-        let event = Event {
-            user_id: user.to_string(),
-            ..Event::by_administrator(
-                now,
-                match followed {
-                    Followed::Left => "okta_user_left",
-                    _ => "okta_user_returned",
-                },
-                &format!("okta:{connection}"),
-                &format!("{} by event {}", heard.login, heard.event),
-            )
-        };
-        Store::append_event_in(write, &event).await?;
-    }
+    let event = Event {
+        user_id: user.to_string(),
+        ..Event::by_administrator(
+            now,
+            match to_active {
+                true => "okta_user_returned",
+                false => "okta_user_left",
+            },
+            &format!("okta:{connection}"),
+            &format!("{} by event {}", heard.login, heard.event),
+        )
+    };
+    Store::append_event_in(write, &event).await?;
     Ok(followed)
 }
 
@@ -156,14 +163,23 @@ async fn person(
     })
 }
 
-/// Notes what was heard, unless something newer was; returns whether the person is out now, and left because of an event.
+struct Noted {
+    /// Nothing newer of this aspect was known.
+    is_news: bool,
+    /// Of any aspect.
+    is_out: bool,
+    /// And by nothing else.
+    left_by_hook: bool,
+}
+
+/// Notes what was heard, unless something newer was.
 async fn note(
     write: &mut Write<'_>,
     connection: &ConnectionId,
     user: &UserId,
     heard: &Heard,
     at: Millis,
-) -> Result<(bool, bool)> {
+) -> Result<Noted> {
     sqlx::query(
         "INSERT INTO okta_people (connection_id, user_id, login, okta_id, member, registered, life, life_at, watched, \
          watched_at, left_by_hook) VALUES ($1, $2, '', '', 0, 0, 0, 0, 0, 0, 0) ON CONFLICT (connection_id, user_id) DO NOTHING",
@@ -183,7 +199,7 @@ async fn note(
              AND (watched_at < $4 OR (watched_at = $4 AND $3 < watched))"
         }
     };
-    sqlx::query(sql)
+    let done = sqlx::query(sql)
         .bind(connection.as_str())
         .bind(user.as_str())
         .bind(if heard.is_out { -1_i64 } else { 1 })
@@ -197,5 +213,9 @@ async fn note(
     .bind(user.as_str())
     .fetch_one(&mut **write)
     .await?;
-    Ok((life < 0 || watched < 0, by_hook != 0))
+    Ok(Noted {
+        is_news: done.rows_affected() == 1,
+        is_out: life < 0 || watched < 0,
+        left_by_hook: by_hook != 0,
+    })
 }

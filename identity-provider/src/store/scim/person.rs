@@ -247,6 +247,7 @@ impl Store {
             Self::come_back(write, &after.id).await?;
         }
         if before.is_active() != after.is_active() || is_another {
+            Self::overrule_hooks(write, &after.id).await?;
             Self::queue_enrolment(write, &after.id, now).await?;
         }
         let detail = match (is_another, before.user.user_name == after.user.user_name) {

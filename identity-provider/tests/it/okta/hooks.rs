@@ -194,6 +194,36 @@ on_both_databases! {
         assert!(record(&server).await.is_empty());
     }
 
+    async fn what_something_else_decided_since_is_not_undone_by_what_was_heard_before(database: Database) {
+        let server = Server::new(database).await;
+        hooked(&server).await;
+        let set = async |status| server.app.store.set_user_status(&server.ann.id, status, server.now()).await.unwrap();
+        let suspended = event(SUSPEND, 10);
+        tells(&server, std::slice::from_ref(&suspended)).await;
+        assert_eq!(status(&server, &server.ann).await, UserStatus::Disabled);
+        // An administrator lets her in again: neither the same event, nor an older one, nor one about something else counts.
+        set(UserStatus::Active).await;
+        tells(&server, &[suspended, event(SUSPEND, 5), event("group.user_membership.add", 11)]).await;
+        assert_eq!(status(&server, &server.ann).await, UserStatus::Active);
+        // And keeps her out: the org's own return is none.
+        set(UserStatus::Disabled).await;
+        tells(&server, &[event(UNSUSPEND, 20)]).await;
+        assert_eq!(status(&server, &server.ann).await, UserStatus::Disabled);
+        // A new event is a new event.
+        set(UserStatus::Active).await;
+        tells(&server, &[event(SUSPEND, 30)]).await;
+        assert_eq!(status(&server, &server.ann).await, UserStatus::Disabled);
+        // Let in over SCIM and taken out again: likewise.
+        let okta = Provisioner::new(&server).await;
+        let path = format!("/Users/{}", server.ann.id);
+        for active in [true, false] {
+            let reply = okta.patch(&path, json!([{ "op": "replace", "value": { "active": active } }])).await;
+            assert_eq!(reply.status, 200, "{}", reply.body);
+        }
+        tells(&server, &[event(UNSUSPEND, 40)]).await;
+        assert_eq!(status(&server, &server.ann).await, UserStatus::Disabled);
+    }
+
     async fn people_of_other_connections_and_nobodys_are_left_alone(database: Database) {
         let server = Server::new(database).await;
         hooked(&server).await;

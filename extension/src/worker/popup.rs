@@ -273,6 +273,9 @@ fn repair(reason: Reason) -> &'static str {
         Reason::VersionMismatch => "Update the older one.",
         Reason::NotConfigured => "Check the host's machine file with 'tacit-host doctor'.",
         Reason::NotEnrolled => "The configuration needs a valid enrolment token.",
+        Reason::ServerRefused => {
+            "The enrolment token may be wrong, revoked or expired: see 'tacit token list'."
+        }
         _ => "",
     }
 }

@@ -15,7 +15,7 @@ use tacit::{
         code::{self, Purpose},
         enrolment,
     },
-    store::rollout::RolloutRow,
+    store::{rollout::RolloutRow, token::TokenRow},
 };
 use wire::{id::Origin, reason::Reason, statement::Learning};
 
@@ -87,6 +87,12 @@ on_both_databases! {
         let tokens = server.app.store.list_tokens().await.unwrap();
         server.app.store.revoke_token(&tokens[0].id, server.now()).await.unwrap();
         assert_eq!(Agent::new().register(&server, TOKEN).await.reason(), "server_refused");
+
+        let short = TokenRow { id: "short".into(), expires_at: server.now() + MINUTE, ..tokens[0].clone() };
+        server.app.store.insert_token(&short, &tacit::keys::hash(b"a short one")).await.unwrap();
+        assert_eq!(Agent::new().register(&server, "a short one").await.json()["status"], "pending");
+        server.wait(MINUTE);
+        assert_eq!(Agent::new().register(&server, "a short one").await.reason(), "server_refused", "it has expired");
     }
 
     async fn a_help_desk_code_binds_the_browsers_device_and_the_next_sign_in_is_silent(database: Database) {

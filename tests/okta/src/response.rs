@@ -284,10 +284,7 @@ fn check_conditions(assertion: Node<'_, '_>, expected: &Expected<'_>) -> Result<
         let audiences: Vec<String> = children(restriction, ns::ASSERTION, "Audience")
             .map(text)
             .collect::<Result<_, _>>()?;
-        if !audiences
-            .iter()
-            .any(|audience| *audience == expected.party.audience)
-        {
+        if !audiences.contains(&expected.party.audience) {
             return Err(audience_refusal(audiences.join(", "), expected));
         }
     }

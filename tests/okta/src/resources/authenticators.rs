@@ -185,7 +185,7 @@ impl Resources {
                             constraint["possession"]["authenticationMethods"].as_array()
                         })
                         .flatten();
-                    methods.any(|method| names(method))
+                    methods.any(names)
                 })
             })
             .map(|(_, policy)| policy.name.as_str())

@@ -390,8 +390,9 @@ fn complete_policy(sent: &Value) -> Result<Value, Fault> {
     } else {
         json!({})
     };
-    out.as_object_mut()
-        .map(|policy| policy.retain(|name, _| POLICY.contains(&name.as_str())));
+    if let Some(policy) = out.as_object_mut() {
+        policy.retain(|name, _| POLICY.contains(&name.as_str()));
+    }
     one_of(
         sent,
         "provisioning.action",

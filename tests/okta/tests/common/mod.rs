@@ -9,6 +9,7 @@
 pub mod identity_provider;
 pub mod key;
 pub mod receiver;
+pub mod sso;
 
 use std::collections::HashMap;
 use std::path::PathBuf;

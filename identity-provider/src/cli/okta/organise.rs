@@ -209,6 +209,7 @@ async fn apply(organiser: &Organiser, adopt: bool, yes: bool) -> anyhow::Result<
         .steps
         .iter()
         .filter(|step| step.action.is_work())
+        .filter(|step| !applied.waits.iter().any(|(key, _)| *key == step.object.key))
     {
         let at: Vec<&str> = step
             .action

@@ -135,7 +135,7 @@ mod tests {
         Route {
             name: "to us".into(),
             idp: "us".into(),
-            priority: 1,
+            priority: None,
             attribute: attribute.map(Into::into),
             patterns: vec![Pattern {
                 op,

@@ -203,3 +203,23 @@ async fn destroy_takes_away_what_apply_made_in_reverse_order_and_nothing_else() 
             .is_none()
     );
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn all_five_files_stand_side_by_side_in_one_org() {
+    let world = World::new(|_| {}).await;
+    let names = ["twosense", "trusona", "duo", "beyond-identity", "truepic"];
+    for name in names {
+        world.apply(&world.example(name)).await;
+    }
+    for idp in ["Tacit", "Tacit OIDC factor"] {
+        world.clicks_factor_only(idp).await;
+    }
+    for name in names {
+        world.signs_in(name).await;
+        world.apply(&world.example(name)).await;
+    }
+    for name in names {
+        changes_nothing(&world, &world.example(name)).await;
+    }
+    assert_eq!(world.rules().await.len(), 2);
+}

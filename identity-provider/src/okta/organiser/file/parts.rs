@@ -287,8 +287,8 @@ pub struct Route {
     pub name: String,
     /// Where it leads.
     pub idp: String,
-    /// Its place in the order.
-    pub priority: u32,
+    /// Its place in the order; Okta's choice if left out.
+    pub priority: Option<u32>,
     /// The attribute of the person that is looked at; the typed name if there is none.
     pub attribute: Option<String>,
     /// It applies if one of them does.

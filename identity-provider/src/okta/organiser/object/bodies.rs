@@ -226,13 +226,15 @@ pub fn objects(wanted: &Wanted, ours: &Ours) -> Vec<Object> {
             _ => "SAML2",
         };
         let idp = reference(&Key::new(Kind::Idp, &route.idp));
-        let body = json!({
+        let mut body = json!({
             "type": "IDP_DISCOVERY",
             "name": route.name,
-            "priority": route.priority,
             "conditions": { "network": { "connection": "ANYWHERE" }, "userIdentifier": identifier },
             "actions": { "idp": { "providers": [{ "type": kind, "id": idp }], "idpSelectionType": "SPECIFIC" } },
         });
+        if let Some(priority) = route.priority {
+            body["priority"] = priority.into();
+        }
         all.push(Object::new(Kind::Route, &route.name, body));
     }
     // Stable: within a kind the file's own order stays.

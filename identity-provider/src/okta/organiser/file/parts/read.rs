@@ -367,7 +367,7 @@ pub(in super::super) fn route(table: &mut Reader<'_>) -> Result<Route, Fault> {
     Ok(Route {
         name: table.name(50)?,
         idp: table.required("idp")?,
-        priority: table.number("priority", 1..=1_000)?.unwrap_or(1),
+        priority: table.number("priority", 1..=1_000)?,
         attribute: table.text("attribute")?,
         patterns,
     })

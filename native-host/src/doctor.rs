@@ -6,11 +6,12 @@ use crate::data::{DataError, DataFolder};
 use crate::host::VERSION;
 use crate::install::{Manifest, manifest_in};
 use crate::keystore::{self, Chosen, Keys};
+use crate::platform::Platform;
 use crate::settings::{ExtensionId, Settings, SettingsError};
 use ring::signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey};
 use serde::Serialize;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use wire::host::NAME;
@@ -57,8 +58,10 @@ pub async fn diagnose(
     let allowed = allowed.as_deref().unwrap_or_default();
     match profile {
         Some(profile) => {
-            let folder = profile.join("NativeMessagingHosts");
-            steps.push(check_manifest("profile", &[folder], allowed));
+            let manifest = manifest_in(&profile.join("NativeMessagingHosts"));
+            let found = manifest.exists().then(|| manifest.clone());
+            let looked = [manifest.display().to_string()];
+            steps.push(check_manifest("profile", found, &looked, allowed));
         }
         None => check_browsers(allowed, places, &mut steps),
     }
@@ -148,16 +151,15 @@ async fn check_signature(keys: &Keys) -> Step {
 fn check_browsers(allowed: &[ExtensionId], places: &Places, steps: &mut Vec<Step>) {
     let before = steps.len();
     for browser in Browser::ALL {
-        let folders: Vec<_> = [Level::User, Level::System]
-            .into_iter()
-            .filter_map(|level| browser.manifests(level, places))
-            .collect();
-        let is_registered = folders.iter().any(|folder| manifest_in(folder).exists());
+        let found = browser.registered(places).into_iter().next();
         match browser.packaging(places) {
-            None if !is_registered => {}
+            None if found.is_none() => {}
             Some(Packaging::Snap) => steps.push(confined(browser, "Snap")),
             Some(Packaging::Flatpak) => steps.push(confined(browser, "Flatpak")),
-            _ => steps.push(check_manifest(browser.name(), &folders, allowed)),
+            _ => {
+                let looked = looked_at(browser, places);
+                steps.push(check_manifest(browser.name(), found, &looked, allowed));
+            }
         }
     }
     if steps.len() == before {
@@ -173,18 +175,26 @@ fn confined(browser: Browser, by: &str) -> Step {
     failed(browser.name(), message)
 }
 
-/// The first folder with a manifest counts, as it does for the browser.
-fn check_manifest(browser: &str, folders: &[std::path::PathBuf], allowed: &[ExtensionId]) -> Step {
+/// Where this browser looks, the person's own place first.
+fn looked_at(browser: Browser, places: &Places) -> Vec<String> {
+    [Level::User, Level::System]
+        .into_iter()
+        .filter_map(|level| match places.platform {
+            Platform::Windows => Some(browser.registry_key(level).display()),
+            _ => Some(browser.manifests(level, places)?.display().to_string()),
+        })
+        .collect()
+}
+
+/// The first manifest counts, as it does for the browser.
+fn check_manifest(
+    browser: &str,
+    found: Option<PathBuf>,
+    looked: &[String],
+    allowed: &[ExtensionId],
+) -> Step {
     let name = format!("browser {browser}");
-    let Some(path) = folders
-        .iter()
-        .map(|folder| manifest_in(folder))
-        .find(|path| path.exists())
-    else {
-        let looked: Vec<String> = folders
-            .iter()
-            .map(|folder| folder.display().to_string())
-            .collect();
+    let Some(path) = found else {
         let message = format!(
             "no manifest {NAME}.json in {}: run tacit-host install",
             looked.join(" or ")

@@ -148,6 +148,29 @@ fn status_tells_store_class_device_and_bindings() {
     assert!(String::from_utf8(text.stdout).unwrap().contains(&device));
 }
 
+#[test]
+fn renew_repairs_a_damaged_key_and_the_device_is_another_one() {
+    let machine = machine(SOFTWARE);
+    let (before, _) = machine.greeted().device_key();
+    std::fs::write(machine.data().join("software-keys"), b"damaged").unwrap();
+    let refused = run(&machine, &["status"]);
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert!(said.contains("tacit-host renew"), "{said}");
+    let output = run(&machine, &["renew"]);
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        output.status.success() && said.contains("software"),
+        "{said}"
+    );
+    let (after, _) = machine.greeted().device_key();
+    assert_ne!(before, after);
+    assert!(
+        run(&machine, &["renew"]).status.success(),
+        "twice, and without a key"
+    );
+    assert!(run(&machine, &["renew"]).status.success());
+}
+
 /// Runs doctor, expects `step` to be the first that fails, and returns its message.
 fn failing(machine: &Machine, step: &str) -> String {
     let output = run(machine, &["doctor", "--json"]);

@@ -2,6 +2,7 @@
 
 mod packages;
 mod scripts;
+pub mod targets;
 pub mod wasm;
 
 use crate::step;
@@ -11,6 +12,7 @@ use anyhow::Result;
 pub fn run() -> Result<()> {
     packages::install()?;
     wasm::install()?;
+    targets::install()?;
     scripts::install_npm()?;
     scripts::install_python()?;
     policy_folder()

@@ -1,6 +1,7 @@
 //! `cargo xtask test`: set-up, one build of everything, then each test program; counts what passed and what failed.
 
 mod programs;
+mod targets;
 
 use crate::extension::{self, Variant};
 use crate::{run, setup, step, tidy};
@@ -86,6 +87,9 @@ pub fn run(areas: &[Area]) -> Result<()> {
         {
             count += program.run()?;
         }
+        if area == Area::Host {
+            count += targets::check()?;
+        }
         if area == Area::Unit {
             count += programs::run_documentation_tests()?;
         }
@@ -115,7 +119,11 @@ pub fn run(areas: &[Area]) -> Result<()> {
 /// A full disk fails tests in odd places, one after the other: then this line explains it.
 fn report_free_space() {
     if let Some(free) = run::free_space() {
-        eprintln!("  {:.1} GB free at {}", free as f64 / 1e9, run::target().display());
+        eprintln!(
+            "  {:.1} GB free at {}",
+            free as f64 / 1e9,
+            run::target().display()
+        );
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use std::{fmt, fs, io};
 use wire::config::Configuration;
+use wire::trouble::Trouble;
 
 /// Where the machine configuration is unless `--config` says otherwise. Only administrators can write there: in
 /// Windows' ProgramData everybody may make files.
@@ -149,6 +150,18 @@ pub enum SettingsError {
         /// Line, column and what is wrong there.
         what: String,
     },
+}
+
+impl SettingsError {
+    /// Its code in a diagnosis.
+    pub fn trouble(&self) -> Trouble {
+        match self {
+            Self::Missing(_) => Trouble::ConfigurationMissing,
+            Self::Unreadable { .. } => Trouble::ConfigurationUnreadable,
+            Self::WritableByAll(_) => Trouble::ConfigurationUnsafe,
+            Self::TooLong(_) | Self::Malformed { .. } => Trouble::ConfigurationMalformed,
+        }
+    }
 }
 
 impl Settings {

@@ -171,14 +171,15 @@ fn renew_repairs_a_damaged_key_and_the_device_is_another_one() {
     assert!(run(&machine, &["renew"]).status.success());
 }
 
-/// Runs doctor, expects `step` to be the first that fails, and returns its message.
-fn failing(machine: &Machine, step: &str) -> String {
+/// Runs doctor, expects `step` to be the first that fails, with this code, and returns its message.
+fn failing(machine: &Machine, step: &str, code: &str) -> String {
     let output = run(machine, &["doctor", "--json"]);
     assert!(!output.status.success());
     let diagnosis = json(&output);
     assert_eq!(diagnosis["failing"], step, "{diagnosis}");
     let steps = diagnosis["steps"].as_array().unwrap();
     let step = steps.iter().find(|s| s["ok"] == false).unwrap();
+    assert_eq!(step["code"], code, "{diagnosis}");
     step["message"].as_str().unwrap().to_owned()
 }
 
@@ -220,7 +221,11 @@ fn doctor_finds_nothing_where_everything_works() {
 
 #[test]
 fn doctor_names_each_failing_step_and_its_repair() {
-    let machine = machine(SOFTWARE);
+    let mut machine = machine(SOFTWARE);
+    let no_bus = "unix:path=/nonexistent".to_owned();
+    machine
+        .environment
+        .push(("DBUS_SESSION_BUS_ADDRESS".into(), no_bus));
     assert!(
         run(&machine, &["install", "--level", "user"])
             .status
@@ -236,39 +241,78 @@ fn doctor_names_each_failing_step_and_its_repair() {
     };
 
     std::fs::remove_file(&manifest).unwrap();
-    assert!(failing(&machine, "browser chromium").contains("run tacit-host install"));
+    assert!(
+        failing(&machine, "browser chromium", "manifest_missing")
+            .contains("run tacit-host install")
+    );
     with_manifest("{");
-    assert!(failing(&machine, "browser chromium").contains("install again"));
+    assert!(failing(&machine, "browser chromium", "manifest_malformed").contains("install again"));
     with_manifest(&whole.replace(ALLOWED, "ponmlkjihgfedcbaponmlkjihgfedcba"));
-    assert!(failing(&machine, "browser chromium").contains("does not allow the extension"));
+    assert!(
+        failing(&machine, "browser chromium", "manifest_origin")
+            .contains("does not allow the extension")
+    );
     with_manifest(&whole.replace(&path_of(&whole), "/nonexistent/tacit-host"));
-    assert!(failing(&machine, "browser chromium").contains("does not exist"));
+    assert!(failing(&machine, "browser chromium", "manifest_program").contains("does not exist"));
     with_manifest(&whole.replace(&path_of(&whole), machine.config().to_str().unwrap()));
-    assert!(failing(&machine, "browser chromium").contains("cannot be started"));
+    assert!(
+        failing(&machine, "browser chromium", "manifest_program").contains("cannot be started")
+    );
     let other = machine.root.join("other");
     with_manifest(&whole.replace(&path_of(&whole), other.to_str().unwrap()));
     put_program(&other, "#!/bin/sh\necho something else\n");
-    assert!(failing(&machine, "browser chromium").contains("is another program"));
+    assert!(
+        failing(&machine, "browser chromium", "manifest_program").contains("is another program")
+    );
     put_program(&other, "#!/bin/sh\necho tacit-host 99.0.0\n");
-    assert!(failing(&machine, "browser chromium").contains("version 99.0.0"));
+    assert!(failing(&machine, "browser chromium", "host_version").contains("version 99.0.0"));
     put_program(&other, "#!/bin/sh\nexit 127\n");
-    assert!(failing(&machine, "browser chromium").contains("ends with"));
+    assert!(failing(&machine, "browser chromium", "manifest_program").contains("ends with"));
     with_manifest(&whole);
 
     std::fs::write(machine.data().join("software-keys"), b"damaged").unwrap();
-    assert!(failing(&machine, "key store").contains("software-keys"));
+    assert!(failing(&machine, "key store", "key_foreign").contains("software-keys"));
     machine.configure("keystore = \"software\"");
-    assert!(failing(&machine, "key store").contains("allow_software = true"));
+    assert!(
+        failing(&machine, "key store", "keystore_not_allowed").contains("allow_software = true")
+    );
 
     std::fs::remove_dir_all(machine.data()).unwrap();
     std::fs::write(machine.data(), b"in the way").unwrap();
-    assert!(failing(&machine, "data folder").contains("making"));
+    assert!(failing(&machine, "data folder", "data_folder").contains("making"));
     std::fs::remove_file(machine.data()).unwrap();
 
+    for (top, code, words) in [
+        (
+            "keystore = \"tpm\"\ntcti = \"device:/nonexistent\"",
+            "hardware_missing",
+            "switch it on in the firmware",
+        ),
+        (
+            "keystore = \"secret-service\"",
+            "secret_store_missing",
+            "start gnome-keyring",
+        ),
+        (
+            "keystore = \"secure-enclave\"",
+            "keystore_not_allowed",
+            "choose another one",
+        ),
+        (
+            "tcti = \"device:/nonexistent\"",
+            "keystore_none",
+            "no key store works",
+        ),
+    ] {
+        machine.configure(top);
+        let message = failing(&machine, "key store", code);
+        assert!(message.contains(words), "{message}");
+    }
+
     machine.configure("keystore = 7");
-    assert!(failing(&machine, "configuration").contains("line 3"));
+    assert!(failing(&machine, "configuration", "configuration_malformed").contains("line 3"));
     std::fs::remove_file(machine.config()).unwrap();
-    assert!(failing(&machine, "configuration").contains("does not exist"));
+    assert!(failing(&machine, "configuration", "configuration_missing").contains("does not exist"));
 }
 
 #[test]
@@ -278,7 +322,7 @@ fn doctor_says_when_the_browser_cannot_start_any_host() {
     put_program(&machine.root.join("snap/bin/chromium"), "#!/bin/sh\n");
     let path = machine.root.join("snap/bin").display().to_string();
     machine.environment.push(("PATH".into(), path));
-    assert!(failing(&machine, "chromium").contains("Snap"));
+    assert!(failing(&machine, "chromium", "browser_confined").contains("Snap"));
 }
 
 #[test]

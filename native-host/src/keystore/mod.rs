@@ -43,6 +43,7 @@ use wire::b64;
 use wire::id::{DeviceId, Thumbprint};
 use wire::jws::Jwk;
 use wire::statement::ProtectionClass;
+use wire::trouble::Trouble;
 
 /// What a store's operations return; boxed so that the choice of store can be made at run time.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T, KeystoreError>> + 'a>>;
@@ -304,4 +305,41 @@ pub enum KeystoreError {
     /// A file.
     #[error(transparent)]
     Data(#[from] DataError),
+}
+
+impl KeystoreError {
+    /// Its code in a diagnosis.
+    pub fn trouble(&self) -> Trouble {
+        match self {
+            Self::TpmMissing(_) | Self::CngNoTpm(_) | Self::EnclaveMissing(_) => {
+                Trouble::HardwareMissing
+            }
+            Self::TpmPermission(_) | Self::EnclaveEntitlement => Trouble::HardwareForbidden,
+            Self::TpmLockout | Self::CngLockout => Trouble::HardwareLocked,
+            Self::TpmOwnerPassword => Trouble::HardwareOwned,
+            Self::TpmTimeout | Self::SecretServiceTimeout(_) | Self::StoreTimeout(_) => {
+                Trouble::KeystoreTimeout
+            }
+            Self::SecretServiceMissing(_) | Self::NoDefaultCollection => {
+                Trouble::SecretStoreMissing
+            }
+            Self::CollectionLocked | Self::KeychainLocked => Trouble::SecretStoreLocked,
+            Self::SoftwareNotAllowed
+            | Self::MemoryNotAllowed
+            | Self::TpmLeftOut
+            | Self::WrongPlatform(_)
+            | Self::KeychainDenied => Trouble::KeystoreNotAllowed,
+            Self::NoneWorks(_) => Trouble::KeystoreNone,
+            Self::TpmForeignKey(_) | Self::CngForeignKey | Self::SoftwareForeignKey(_) => {
+                Trouble::KeyForeign
+            }
+            Self::Unreadable => Trouble::KeyDamaged,
+            Self::Data(_) => Trouble::DataFolder,
+            Self::Tpm { .. }
+            | Self::SecretService { .. }
+            | Self::Cng { .. }
+            | Self::Keychain { .. }
+            | Self::NoRandomness => Trouble::KeystoreFailed,
+        }
+    }
 }

@@ -7,6 +7,7 @@ use native_host::data::DataFolder;
 use native_host::doctor::diagnose;
 use native_host::host::Host;
 use native_host::install::{Target, install, is_administrator, uninstall};
+use native_host::keystore::Kind;
 use native_host::log;
 use native_host::renew::renew;
 use native_host::serve::{End, serve};
@@ -177,9 +178,9 @@ fn register(config: &Path, at: &Where, program: Option<PathBuf>) -> anyhow::Resu
 fn forget_key(config: &Path) -> anyhow::Result<ExitCode> {
     let settings = Settings::load(config)?;
     let kind = event_loop()?.block_on(renew(&settings))?;
+    let place = kind.map_or("every key store", Kind::name);
     println!(
-        "the device key in {} is gone: restart the browser, and this device enrols again",
-        kind.name()
+        "the device key in {place} is gone: restart the browser, and this device enrols again"
     );
     Ok(ExitCode::SUCCESS)
 }

@@ -18,13 +18,23 @@ pub enum RenewError {
     Keystore(#[from] KeystoreError),
 }
 
-/// Removes the keys and the choice of store; returns the store that held them.
-pub async fn renew(settings: &Settings) -> Result<Kind, RenewError> {
+/// Removes the keys and the choice of store; returns the store that held them, if that is known.
+pub async fn renew(settings: &Settings) -> Result<Option<Kind>, RenewError> {
     let root = settings.data_dir().ok_or(DataError::NoFolder)?;
     let data = DataFolder::open(root)?;
     let _lock = data.lock()?;
-    let chosen = keystore::choose(settings, &data).await?;
-    chosen.store.remove().await?;
+    let kind = match keystore::choose(settings, &data).await {
+        Ok(chosen) => {
+            chosen.store.remove().await?;
+            Some(chosen.store.kind())
+        }
+        // The record of the choice is damaged: any of them may hold the keys.
+        Err(KeystoreError::Unreadable) => {
+            keystore::remove_everywhere(settings, &data).await;
+            None
+        }
+        Err(error) => return Err(error.into()),
+    };
     keystore::forget(&data)?;
-    Ok(chosen.store.kind())
+    Ok(kind)
 }

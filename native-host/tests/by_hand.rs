@@ -247,6 +247,15 @@ fn doctor_names_each_failing_step_and_its_repair() {
     );
     with_manifest("{");
     assert!(failing(&machine, "browser chromium", "manifest_malformed").contains("install again"));
+    with_manifest(&whole.replace("\"com.tacit.host\"", "\"com.other.host\""));
+    let message = failing(&machine, "browser chromium", "manifest_malformed");
+    assert!(message.contains("is not the manifest of"), "{message}");
+    with_manifest(&" ".repeat(20_000));
+    let message = failing(&machine, "browser chromium", "manifest_malformed");
+    assert!(message.contains("is not our manifest"), "{message}");
+    with_manifest(&whole.replace(&path_of(&whole), "tacit-host"));
+    let message = failing(&machine, "browser chromium", "manifest_program");
+    assert!(message.contains("is not an absolute path"), "{message}");
     with_manifest(&whole.replace(ALLOWED, "ponmlkjihgfedcbaponmlkjihgfedcba"));
     assert!(
         failing(&machine, "browser chromium", "manifest_origin")
@@ -309,8 +318,25 @@ fn doctor_names_each_failing_step_and_its_repair() {
         assert!(message.contains(words), "{message}");
     }
 
+    machine.configure("allow_software = true");
+    std::fs::write(machine.data().join("keystore.json"), b"{}").unwrap();
+    let message = failing(&machine, "key store", "key_damaged");
+    assert!(message.contains("tacit-host renew"), "{message}");
+    assert!(run(&machine, &["renew"]).status.success());
+    let diagnosis = json(&run(&machine, &["doctor", "--json"]));
+    assert_eq!(diagnosis["ok"], true, "{diagnosis}");
+
     machine.configure("keystore = 7");
     assert!(failing(&machine, "configuration", "configuration_malformed").contains("line 3"));
+    machine.configure(&format!("{SOFTWARE}\n{}", "#".repeat(40_000)));
+    let message = failing(&machine, "configuration", "configuration_malformed");
+    assert!(message.contains("is over"), "{message}");
+    machine.configure(SOFTWARE);
+    use std::os::unix::fs::PermissionsExt;
+    let for_all = std::fs::Permissions::from_mode(0o666);
+    std::fs::set_permissions(machine.config(), for_all).unwrap();
+    let message = failing(&machine, "configuration", "configuration_unsafe");
+    assert!(message.contains("chmod 644"), "{message}");
     std::fs::remove_file(machine.config()).unwrap();
     assert!(failing(&machine, "configuration", "configuration_missing").contains("does not exist"));
 }
@@ -323,6 +349,15 @@ fn doctor_says_when_the_browser_cannot_start_any_host() {
     let path = machine.root.join("snap/bin").display().to_string();
     machine.environment.push(("PATH".into(), path));
     assert!(failing(&machine, "chromium", "browser_confined").contains("Snap"));
+}
+
+#[test]
+fn doctor_says_when_there_is_no_browser() {
+    let machine = machine(SOFTWARE);
+    machine.greeted().device_key();
+    std::fs::remove_file(machine.root.join("bin/chromium")).unwrap();
+    let message = failing(&machine, "browser", "browser_missing");
+    assert!(message.contains("no Chrome, Chromium"), "{message}");
 }
 
 #[test]

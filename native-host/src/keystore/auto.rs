@@ -65,6 +65,18 @@ pub(crate) fn forget(data: &DataFolder) -> Result<(), KeystoreError> {
     Ok(data.remove(FILE)?)
 }
 
+/// Removes the keys from every store that `auto` knows. One that does not work is passed over: it is not used either.
+/// The caller holds the lock.
+pub(crate) async fn remove_everywhere(settings: &Settings, data: &DataFolder) {
+    for kind in order(Platform::HERE) {
+        if let Ok(store) = make(*kind, settings, data)
+            && let Err(error) = store.remove().await
+        {
+            tracing::warn!(%error, "a key store was passed over");
+        }
+    }
+}
+
 fn recorded(data: &DataFolder) -> Result<Option<Kind>, KeystoreError> {
     let Some(json) = data.read(FILE)? else {
         return Ok(None);

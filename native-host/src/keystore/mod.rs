@@ -21,7 +21,7 @@ mod tpm;
 #[cfg(target_os = "macos")]
 pub use apple::{Enclave, Keychain};
 pub use auto::{Chosen, choose};
-pub(crate) use auto::{forget, record};
+pub(crate) use auto::{forget, record, remove_everywhere};
 #[cfg(windows)]
 pub use cng::Cng;
 #[cfg(debug_assertions)]

@@ -17,7 +17,7 @@ fn system_name() -> Option<String> {
     Some(user.ok()??.name)
 }
 
-#[cfg(not(unix))]
+#[cfg(windows)]
 fn system_name() -> Option<String> {
-    std::env::var("USERNAME").ok()
+    crate::system::windows::user_name()
 }

@@ -1,5 +1,6 @@
 //! Where browsers look for the manifest of a native-messaging host, and how to tell that one is installed.
 
+use crate::platform::Platform;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
@@ -28,14 +29,36 @@ pub enum Level {
 /// The folders that the environment names; a test or a package build names others.
 #[derive(Debug, Clone)]
 pub struct Places {
+    /// Whose tables to use.
+    pub platform: Platform,
     /// `/`, or the folder below which a package is built.
     pub root: PathBuf,
     /// The user's home, if there is one.
     pub home: Option<PathBuf>,
     /// `$XDG_CONFIG_HOME`, else `~/.config`.
     pub config_home: Option<PathBuf>,
-    /// Folders of programs.
+    /// Folders of programs: `$PATH`, or what Windows calls Program Files, the machine's 64-bit one first.
     pub path: Vec<PathBuf>,
+    /// Windows' `%LOCALAPPDATA%`: where a person's own programs and data are.
+    pub local: Option<PathBuf>,
+}
+
+/// Where a browser on Windows looks for the path of the manifest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RegistryKey {
+    /// Whose.
+    pub hive: Hive,
+    /// Below it; the default value is the path.
+    pub path: &'static str,
+}
+
+/// A part of Windows' registry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hive {
+    /// HKEY_CURRENT_USER.
+    CurrentUser,
+    /// HKEY_LOCAL_MACHINE.
+    LocalMachine,
 }
 
 /// How a browser is packaged, as far as it matters here.
@@ -63,27 +86,106 @@ impl Browser {
         }
     }
 
-    /// The folder of manifests; `None` if the environment names no home.
+    /// The folder of manifests; `None` if the environment names no home. Windows has none of its own: there the
+    /// manifest lies beside the program, or beside the person's data, and [`Browser::registry_key`] points to it.
     pub fn manifests(self, level: Level, places: &Places) -> Option<PathBuf> {
-        match level {
-            Level::User => Some(
-                places
-                    .config_home
-                    .as_ref()?
-                    .join(self.profile_folder())
-                    .join("NativeMessagingHosts"),
-            ),
-            Level::System => Some(places.root.join(match self {
+        match (places.platform, level) {
+            (Platform::Linux, Level::User) => {
+                let folder = places.config_home.as_ref()?.join(self.profile_folder());
+                Some(folder.join("NativeMessagingHosts"))
+            }
+            (Platform::Linux, Level::System) => Some(places.root.join(match self {
                 Self::Chrome => "etc/opt/chrome/native-messaging-hosts",
                 Self::Chromium => "etc/chromium/native-messaging-hosts",
                 Self::Edge => "etc/opt/edge/native-messaging-hosts",
                 Self::Brave => "etc/brave/native-messaging-hosts",
             })),
+            (Platform::MacOs, Level::User) => {
+                let folder = places.home.as_ref()?.join("Library/Application Support");
+                let folder = folder.join(self.mac_profile_folder());
+                Some(folder.join("NativeMessagingHosts"))
+            }
+            (Platform::MacOs, Level::System) => Some(places.root.join(match self {
+                // Brave looks where Chrome does.
+                Self::Chrome | Self::Brave => "Library/Google/Chrome/NativeMessagingHosts",
+                Self::Chromium => "Library/Application Support/Chromium/NativeMessagingHosts",
+                Self::Edge => "Library/Microsoft/Edge/NativeMessagingHosts",
+            })),
+            (Platform::Windows, level) => {
+                let folder = match level {
+                    Level::User => places.local.as_ref()?,
+                    Level::System => places.path.first()?,
+                };
+                Some(
+                    folder
+                        .join("Tacit")
+                        .join(self.windows_registration().name()),
+                )
+            }
         }
+    }
+
+    /// The key that points to the manifest on Windows. Edge reads Chrome's as well: what both name allows the same
+    /// extensions. Both views of the machine's hive are read, and the 64-bit one is ours.
+    pub fn registry_key(self, level: Level) -> RegistryKey {
+        RegistryKey {
+            hive: match level {
+                Level::User => Hive::CurrentUser,
+                Level::System => Hive::LocalMachine,
+            },
+            path: match self.windows_registration() {
+                Self::Edge => r"SOFTWARE\Microsoft\Edge\NativeMessagingHosts\com.tacit.host",
+                Self::Chromium => r"SOFTWARE\Chromium\NativeMessagingHosts\com.tacit.host",
+                _ => r"SOFTWARE\Google\Chrome\NativeMessagingHosts\com.tacit.host",
+            },
+        }
+    }
+
+    /// Brave has no key of its own.
+    const fn windows_registration(self) -> Self {
+        match self {
+            Self::Brave => Self::Chrome,
+            own => own,
+        }
+    }
+
+    /// The manifests that this browser would read, those of the person first, as it does itself.
+    pub fn registered(self, places: &Places) -> Vec<PathBuf> {
+        [Level::User, Level::System]
+            .into_iter()
+            .filter_map(|level| self.manifest(level, places))
+            .filter(|manifest| manifest.exists())
+            .collect()
+    }
+
+    #[cfg(windows)]
+    fn manifest(self, level: Level, _: &Places) -> Option<PathBuf> {
+        crate::registry::manifest(&self.registry_key(level))
+    }
+
+    #[cfg(not(windows))]
+    fn manifest(self, level: Level, places: &Places) -> Option<PathBuf> {
+        Some(crate::install::manifest_in(&self.manifests(level, places)?))
     }
 
     /// How this browser is installed here; `None` if it is not. A plain one counts before a confined one.
     pub fn packaging(self, places: &Places) -> Option<Packaging> {
+        let is_there = match places.platform {
+            Platform::Linux => return self.packaging_on_linux(places),
+            Platform::MacOs => [Some(&places.root), places.home.as_ref()]
+                .into_iter()
+                .flatten()
+                .any(|folder| folder.join("Applications").join(self.mac_bundle()).exists()),
+            Platform::Windows => places
+                .path
+                .iter()
+                .chain(&places.local)
+                .any(|folder| folder.join(self.windows_program()).exists()),
+        };
+        is_there.then_some(Packaging::Plain)
+    }
+
+    fn packaging_on_linux(self, places: &Places) -> Option<Packaging> {
         let program = |folder: &PathBuf| {
             self.programs()
                 .iter()
@@ -118,6 +220,34 @@ impl Browser {
         }
     }
 
+    /// Below `Library/Application Support`.
+    const fn mac_profile_folder(self) -> &'static str {
+        match self {
+            Self::Chrome => "Google/Chrome",
+            Self::Chromium => "Chromium",
+            Self::Edge => "Microsoft Edge",
+            Self::Brave => "BraveSoftware/Brave-Browser",
+        }
+    }
+
+    const fn mac_bundle(self) -> &'static str {
+        match self {
+            Self::Chrome => "Google Chrome.app",
+            Self::Chromium => "Chromium.app",
+            Self::Edge => "Microsoft Edge.app",
+            Self::Brave => "Brave Browser.app",
+        }
+    }
+
+    const fn windows_program(self) -> &'static str {
+        match self {
+            Self::Chrome => "Google/Chrome/Application/chrome.exe",
+            Self::Chromium => "Chromium/Application/chrome.exe",
+            Self::Edge => "Microsoft/Edge/Application/msedge.exe",
+            Self::Brave => "BraveSoftware/Brave-Browser/Application/brave.exe",
+        }
+    }
+
     const fn programs(self) -> &'static [&'static str] {
         match self {
             Self::Chrome => &["google-chrome", "google-chrome-stable"],
@@ -146,15 +276,35 @@ impl Places {
                 .filter(|path| path.is_absolute())
         };
         let home = folder("HOME");
+        let path = match Platform::HERE {
+            Platform::Windows => ["ProgramFiles", "ProgramFiles(x86)"]
+                .into_iter()
+                .filter_map(folder)
+                .collect(),
+            _ => std::env::var_os("PATH")
+                .map(|path| std::env::split_paths(&path).collect())
+                .unwrap_or_default(),
+        };
         Self {
+            platform: Platform::HERE,
             root: PathBuf::from("/"),
             config_home: folder("XDG_CONFIG_HOME")
                 .or_else(|| home.as_ref().map(|home| home.join(".config"))),
             home,
-            path: std::env::var_os("PATH")
-                .map(|path| std::env::split_paths(&path).collect())
-                .unwrap_or_default(),
+            path,
+            local: folder("LOCALAPPDATA"),
         }
+    }
+}
+
+impl RegistryKey {
+    /// As `reg query` takes it.
+    pub fn display(&self) -> String {
+        let hive = match self.hive {
+            Hive::CurrentUser => "HKCU",
+            Hive::LocalMachine => "HKLM",
+        };
+        format!(r"{hive}\{}", self.path)
     }
 }
 
@@ -173,69 +323,4 @@ fn is_snap(program: &Path) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::test_folder::TestFolder;
-
-    #[test]
-    fn confined_browsers_are_told_from_plain_ones() {
-        let folder = TestFolder::new("browsers");
-        let root = folder.path();
-        let put = |path: &str, content: &str| {
-            let path = root.join(path);
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, content).unwrap();
-        };
-        let places = Places {
-            root: root.to_owned(),
-            home: Some(root.join("home")),
-            config_home: None,
-            path: vec![root.join("bin"), root.join("snap/bin")],
-        };
-        assert_eq!(Browser::Chromium.packaging(&places), None);
-        put("home/.local/share/flatpak/app/com.brave.Browser/x", "");
-        assert_eq!(Browser::Brave.packaging(&places), Some(Packaging::Flatpak));
-        put("snap/bin/chromium", "");
-        assert_eq!(Browser::Chromium.packaging(&places), Some(Packaging::Snap));
-        put(
-            "bin/chromium-browser",
-            "#!/bin/sh\nexec /snap/bin/chromium \"$@\"\n",
-        );
-        assert_eq!(Browser::Chromium.packaging(&places), Some(Packaging::Snap));
-        put(
-            "bin/chromium",
-            "#!/bin/sh\nexec /usr/lib/chromium/chromium\n",
-        );
-        assert_eq!(Browser::Chromium.packaging(&places), Some(Packaging::Plain));
-    }
-
-    #[test]
-    fn each_browser_looks_in_its_own_folder() {
-        let places = Places {
-            root: "/".into(),
-            home: Some("/home/ann".into()),
-            config_home: Some("/home/ann/.config".into()),
-            path: Vec::new(),
-        };
-        let folder = |browser: Browser, level| {
-            let folder = browser.manifests(level, &places).unwrap();
-            folder.to_str().unwrap().to_owned()
-        };
-        assert_eq!(
-            folder(Browser::Chrome, Level::System),
-            "/etc/opt/chrome/native-messaging-hosts"
-        );
-        assert_eq!(
-            folder(Browser::Chromium, Level::System),
-            "/etc/chromium/native-messaging-hosts"
-        );
-        assert_eq!(
-            folder(Browser::Edge, Level::User),
-            "/home/ann/.config/microsoft-edge/NativeMessagingHosts"
-        );
-        assert_eq!(
-            folder(Browser::Brave, Level::User),
-            "/home/ann/.config/BraveSoftware/Brave-Browser/NativeMessagingHosts"
-        );
-    }
-}
+mod tests;

@@ -18,12 +18,17 @@ pub mod host;
 pub mod install;
 pub mod keystore;
 pub mod log;
+pub mod platform;
 pub mod posture;
 pub mod refusal;
+#[cfg(windows)]
+mod registry;
+pub mod renew;
 pub mod sealing;
 pub mod serve;
 pub mod settings;
 pub mod statements;
 pub mod status;
+mod system;
 #[cfg(test)]
 mod test_folder;

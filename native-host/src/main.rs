@@ -6,11 +6,14 @@ use native_host::browsers::{Browser, Level, Places};
 use native_host::data::DataFolder;
 use native_host::doctor::diagnose;
 use native_host::host::Host;
-use native_host::install::{Target, install, uninstall};
+use native_host::install::{Target, install, is_administrator, uninstall};
+use native_host::keystore::Kind;
 use native_host::log;
+use native_host::renew::renew;
 use native_host::serve::{End, serve};
 use native_host::settings::{DEFAULT_PATH, Settings};
 use native_host::status::status;
+#[cfg(unix)]
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -55,6 +58,8 @@ enum ByHand {
         #[command(flatten)]
         at: Where,
     },
+    /// Forget this user's device key; the extension makes a new one, and the device has to be bound again.
+    Renew,
     /// Show key store, protection class, device and bindings.
     Status {
         /// As JSON.
@@ -77,15 +82,15 @@ struct Where {
     /// Only these browsers; may be repeated.
     #[arg(long)]
     browser: Vec<Browser>,
-    /// For this user or for the whole machine; by default for the machine when run as root.
+    /// For this user or for the whole machine; by default for the machine when run as root or as an administrator.
     #[arg(long)]
     level: Option<Level>,
     /// Only a browser that is started with --user-data-dir.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["browser", "level"])]
     user_data_dir: Option<PathBuf>,
     /// Below this folder instead of /, for building packages.
-    #[arg(long, value_name = "DIR", default_value = "/")]
-    root: PathBuf,
+    #[arg(long, value_name = "DIR")]
+    root: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
@@ -105,6 +110,7 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             show_files("removed", &uninstall(&at.target()?)?);
             Ok(ExitCode::SUCCESS)
         }
+        (Some(ByHand::Renew), _) => forget_key(config),
         (Some(ByHand::Status { json }), _) => show_status(config, json),
         (
             Some(ByHand::Doctor {
@@ -157,12 +163,25 @@ fn register(config: &Path, at: &Where, program: Option<PathBuf>) -> anyhow::Resu
     };
     let config = std::path::absolute(config).context("finding the configuration")?;
     // In a package under construction: where the file will be once it is installed.
-    let config = match config.strip_prefix(std::path::absolute(&at.root)?) {
-        Ok(below) => Path::new("/").join(below),
-        Err(_) => config,
+    let config = match &at.root {
+        Some(root) => match config.strip_prefix(std::path::absolute(root)?) {
+            Ok(below) => Path::new("/").join(below),
+            Err(_) => config,
+        },
+        None => config,
     };
     let written = install(&at.target()?, &settings, &config, &program)?;
     show_files("wrote", &written);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn forget_key(config: &Path) -> anyhow::Result<ExitCode> {
+    let settings = Settings::load(config)?;
+    let kind = event_loop()?.block_on(renew(&settings))?;
+    let place = kind.map_or("every key store", Kind::name);
+    println!(
+        "the device key in {place} is gone: restart the browser, and this device enrols again"
+    );
     Ok(ExitCode::SUCCESS)
 }
 
@@ -210,11 +229,11 @@ impl Where {
         if let Some(folder) = &self.user_data_dir {
             return Ok(Target::of_profile(&std::path::absolute(folder)?));
         }
-        let places = Places {
-            root: self.root.clone(),
-            ..Places::from_environment()
-        };
-        let level = self.level.unwrap_or(if is_root() {
+        let mut places = Places::from_environment();
+        if let Some(root) = &self.root {
+            places.root.clone_from(root);
+        }
+        let level = self.level.unwrap_or(if is_administrator() {
             Level::System
         } else {
             Level::User
@@ -228,16 +247,6 @@ fn event_loop() -> anyhow::Result<tokio::runtime::Runtime> {
         .enable_all()
         .build()
         .context("starting the event loop")
-}
-
-#[cfg(unix)]
-fn is_root() -> bool {
-    rustix::process::geteuid().is_root()
-}
-
-#[cfg(not(unix))]
-fn is_root() -> bool {
-    false
 }
 
 /// Keys of the weaker stores are in this process's memory: no core dump, and no other program of this user may read it.

@@ -1,13 +1,20 @@
 //! The machine configuration, `/etc/tacit/host.toml`: written by an administrator, read at start, never written by us.
 
+use crate::platform::Platform;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use std::{fmt, fs, io};
 use wire::config::Configuration;
+use wire::trouble::Trouble;
 
-/// Where the machine configuration is unless `--config` says otherwise.
-pub const DEFAULT_PATH: &str = "/etc/tacit/host.toml";
+/// Where the machine configuration is unless `--config` says otherwise. Only administrators can write there: in
+/// Windows' ProgramData everybody may make files.
+pub const DEFAULT_PATH: &str = match Platform::HERE {
+    Platform::Linux => "/etc/tacit/host.toml",
+    Platform::MacOs => "/Library/Application Support/Tacit/host.toml",
+    Platform::Windows => r"C:\Program Files\Tacit\host.toml",
+};
 /// Bytes of a configuration file; what it yields has to fit into one frame.
 const MAX_FILE: u64 = 32 * 1024;
 /// Extensions that may call: the stores' ids and the self-hosted one.
@@ -45,13 +52,21 @@ pub struct Settings {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Choice {
-    /// The best there is: TPM, then Secret Service, then software if allowed.
+    /// The best there is: hardware, then what the operating system keeps, then software if allowed.
     #[default]
     Auto,
     /// TPM 2.0.
     Tpm,
     /// The desktop's secret store over D-Bus.
     SecretService,
+    /// Windows: the TPM.
+    CngPlatform,
+    /// Windows: without a TPM.
+    CngSoftware,
+    /// macOS: the Secure Enclave.
+    SecureEnclave,
+    /// macOS: the login keychain.
+    Keychain,
     /// A file.
     Software,
     /// Nothing lasts longer than the process; debug builds only.
@@ -137,6 +152,18 @@ pub enum SettingsError {
     },
 }
 
+impl SettingsError {
+    /// Its code in a diagnosis.
+    pub fn trouble(&self) -> Trouble {
+        match self {
+            Self::Missing(_) => Trouble::ConfigurationMissing,
+            Self::Unreadable { .. } => Trouble::ConfigurationUnreadable,
+            Self::WritableByAll(_) => Trouble::ConfigurationUnsafe,
+            Self::TooLong(_) | Self::Malformed { .. } => Trouble::ConfigurationMalformed,
+        }
+    }
+}
+
 impl Settings {
     /// Reads and checks `path`.
     pub fn load(path: &Path) -> Result<Self, SettingsError> {
@@ -185,16 +212,20 @@ impl Settings {
     }
 }
 
-/// `$XDG_DATA_HOME/tacit`, else `~/.local/share/tacit`.
+/// `$XDG_DATA_HOME/tacit`, else `~/.local/share/tacit`; `~/Library/Application Support/Tacit`; `%LOCALAPPDATA%\Tacit`.
 fn default_data_dir() -> Option<PathBuf> {
     let absolute = |name| {
         std::env::var_os(name)
             .map(PathBuf::from)
             .filter(|path| path.is_absolute())
     };
-    absolute("XDG_DATA_HOME")
-        .or_else(|| absolute("HOME").map(|home| home.join(".local/share")))
-        .map(|base| base.join("tacit"))
+    match Platform::HERE {
+        Platform::Linux => absolute("XDG_DATA_HOME")
+            .or_else(|| Some(absolute("HOME")?.join(".local/share")))
+            .map(|base| base.join("tacit")),
+        Platform::MacOs => Some(absolute("HOME")?.join("Library/Application Support/Tacit")),
+        Platform::Windows => Some(absolute("LOCALAPPDATA")?.join("Tacit")),
+    }
 }
 
 #[cfg(unix)]
@@ -228,7 +259,7 @@ fn default_idle() -> u32 {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
     const LEAST: &str = r#"
@@ -237,6 +268,10 @@ allowed_extensions = ["abcdefghijklmnopabcdefghijklmnop"]
 server_origin = "https://login.acme.test"
 okta_origins = ["https://acme.okta.test"]
 "#;
+
+    pub(crate) fn least() -> Settings {
+        Settings::parse(LEAST).unwrap()
+    }
 
     #[test]
     fn the_least_file_means_auto_and_nothing_weak() {

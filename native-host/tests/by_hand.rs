@@ -148,14 +148,38 @@ fn status_tells_store_class_device_and_bindings() {
     assert!(String::from_utf8(text.stdout).unwrap().contains(&device));
 }
 
-/// Runs doctor, expects `step` to be the first that fails, and returns its message.
-fn failing(machine: &Machine, step: &str) -> String {
+#[test]
+fn renew_repairs_a_damaged_key_and_the_device_is_another_one() {
+    let machine = machine(SOFTWARE);
+    let (before, _) = machine.greeted().device_key();
+    std::fs::write(machine.data().join("software-keys"), b"damaged").unwrap();
+    let refused = run(&machine, &["status"]);
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert!(said.contains("tacit-host renew"), "{said}");
+    let output = run(&machine, &["renew"]);
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        output.status.success() && said.contains("software"),
+        "{said}"
+    );
+    let (after, _) = machine.greeted().device_key();
+    assert_ne!(before, after);
+    assert!(
+        run(&machine, &["renew"]).status.success(),
+        "twice, and without a key"
+    );
+    assert!(run(&machine, &["renew"]).status.success());
+}
+
+/// Runs doctor, expects `step` to be the first that fails, with this code, and returns its message.
+fn failing(machine: &Machine, step: &str, code: &str) -> String {
     let output = run(machine, &["doctor", "--json"]);
     assert!(!output.status.success());
     let diagnosis = json(&output);
     assert_eq!(diagnosis["failing"], step, "{diagnosis}");
     let steps = diagnosis["steps"].as_array().unwrap();
     let step = steps.iter().find(|s| s["ok"] == false).unwrap();
+    assert_eq!(step["code"], code, "{diagnosis}");
     step["message"].as_str().unwrap().to_owned()
 }
 
@@ -197,7 +221,11 @@ fn doctor_finds_nothing_where_everything_works() {
 
 #[test]
 fn doctor_names_each_failing_step_and_its_repair() {
-    let machine = machine(SOFTWARE);
+    let mut machine = machine(SOFTWARE);
+    let no_bus = "unix:path=/nonexistent".to_owned();
+    machine
+        .environment
+        .push(("DBUS_SESSION_BUS_ADDRESS".into(), no_bus));
     assert!(
         run(&machine, &["install", "--level", "user"])
             .status
@@ -213,39 +241,104 @@ fn doctor_names_each_failing_step_and_its_repair() {
     };
 
     std::fs::remove_file(&manifest).unwrap();
-    assert!(failing(&machine, "browser chromium").contains("run tacit-host install"));
+    assert!(
+        failing(&machine, "browser chromium", "manifest_missing")
+            .contains("run tacit-host install")
+    );
     with_manifest("{");
-    assert!(failing(&machine, "browser chromium").contains("install again"));
+    assert!(failing(&machine, "browser chromium", "manifest_malformed").contains("install again"));
+    with_manifest(&whole.replace("\"com.tacit.host\"", "\"com.other.host\""));
+    let message = failing(&machine, "browser chromium", "manifest_malformed");
+    assert!(message.contains("is not the manifest of"), "{message}");
+    with_manifest(&" ".repeat(20_000));
+    let message = failing(&machine, "browser chromium", "manifest_malformed");
+    assert!(message.contains("is not our manifest"), "{message}");
+    with_manifest(&whole.replace(&path_of(&whole), "tacit-host"));
+    let message = failing(&machine, "browser chromium", "manifest_program");
+    assert!(message.contains("is not an absolute path"), "{message}");
     with_manifest(&whole.replace(ALLOWED, "ponmlkjihgfedcbaponmlkjihgfedcba"));
-    assert!(failing(&machine, "browser chromium").contains("does not allow the extension"));
+    assert!(
+        failing(&machine, "browser chromium", "manifest_origin")
+            .contains("does not allow the extension")
+    );
     with_manifest(&whole.replace(&path_of(&whole), "/nonexistent/tacit-host"));
-    assert!(failing(&machine, "browser chromium").contains("does not exist"));
+    assert!(failing(&machine, "browser chromium", "manifest_program").contains("does not exist"));
     with_manifest(&whole.replace(&path_of(&whole), machine.config().to_str().unwrap()));
-    assert!(failing(&machine, "browser chromium").contains("cannot be started"));
+    assert!(
+        failing(&machine, "browser chromium", "manifest_program").contains("cannot be started")
+    );
     let other = machine.root.join("other");
     with_manifest(&whole.replace(&path_of(&whole), other.to_str().unwrap()));
     put_program(&other, "#!/bin/sh\necho something else\n");
-    assert!(failing(&machine, "browser chromium").contains("is another program"));
+    assert!(
+        failing(&machine, "browser chromium", "manifest_program").contains("is another program")
+    );
     put_program(&other, "#!/bin/sh\necho tacit-host 99.0.0\n");
-    assert!(failing(&machine, "browser chromium").contains("version 99.0.0"));
+    assert!(failing(&machine, "browser chromium", "host_version").contains("version 99.0.0"));
     put_program(&other, "#!/bin/sh\nexit 127\n");
-    assert!(failing(&machine, "browser chromium").contains("ends with"));
+    assert!(failing(&machine, "browser chromium", "manifest_program").contains("ends with"));
     with_manifest(&whole);
 
     std::fs::write(machine.data().join("software-keys"), b"damaged").unwrap();
-    assert!(failing(&machine, "key store").contains("software-keys"));
+    assert!(failing(&machine, "key store", "key_foreign").contains("software-keys"));
     machine.configure("keystore = \"software\"");
-    assert!(failing(&machine, "key store").contains("allow_software = true"));
+    assert!(
+        failing(&machine, "key store", "keystore_not_allowed").contains("allow_software = true")
+    );
 
     std::fs::remove_dir_all(machine.data()).unwrap();
     std::fs::write(machine.data(), b"in the way").unwrap();
-    assert!(failing(&machine, "data folder").contains("making"));
+    assert!(failing(&machine, "data folder", "data_folder").contains("making"));
     std::fs::remove_file(machine.data()).unwrap();
 
+    for (top, code, words) in [
+        (
+            "keystore = \"tpm\"\ntcti = \"device:/nonexistent\"",
+            "hardware_missing",
+            "switch it on in the firmware",
+        ),
+        (
+            "keystore = \"secret-service\"",
+            "secret_store_missing",
+            "start gnome-keyring",
+        ),
+        (
+            "keystore = \"secure-enclave\"",
+            "keystore_not_allowed",
+            "choose another one",
+        ),
+        (
+            "tcti = \"device:/nonexistent\"",
+            "keystore_none",
+            "no key store works",
+        ),
+    ] {
+        machine.configure(top);
+        let message = failing(&machine, "key store", code);
+        assert!(message.contains(words), "{message}");
+    }
+
+    machine.configure("allow_software = true");
+    std::fs::write(machine.data().join("keystore.json"), b"{}").unwrap();
+    let message = failing(&machine, "key store", "key_damaged");
+    assert!(message.contains("tacit-host renew"), "{message}");
+    assert!(run(&machine, &["renew"]).status.success());
+    let diagnosis = json(&run(&machine, &["doctor", "--json"]));
+    assert_eq!(diagnosis["ok"], true, "{diagnosis}");
+
     machine.configure("keystore = 7");
-    assert!(failing(&machine, "configuration").contains("line 3"));
+    assert!(failing(&machine, "configuration", "configuration_malformed").contains("line 3"));
+    machine.configure(&format!("{SOFTWARE}\n{}", "#".repeat(40_000)));
+    let message = failing(&machine, "configuration", "configuration_malformed");
+    assert!(message.contains("is over"), "{message}");
+    machine.configure(SOFTWARE);
+    use std::os::unix::fs::PermissionsExt;
+    let for_all = std::fs::Permissions::from_mode(0o666);
+    std::fs::set_permissions(machine.config(), for_all).unwrap();
+    let message = failing(&machine, "configuration", "configuration_unsafe");
+    assert!(message.contains("chmod 644"), "{message}");
     std::fs::remove_file(machine.config()).unwrap();
-    assert!(failing(&machine, "configuration").contains("does not exist"));
+    assert!(failing(&machine, "configuration", "configuration_missing").contains("does not exist"));
 }
 
 #[test]
@@ -255,7 +348,16 @@ fn doctor_says_when_the_browser_cannot_start_any_host() {
     put_program(&machine.root.join("snap/bin/chromium"), "#!/bin/sh\n");
     let path = machine.root.join("snap/bin").display().to_string();
     machine.environment.push(("PATH".into(), path));
-    assert!(failing(&machine, "chromium").contains("Snap"));
+    assert!(failing(&machine, "chromium", "browser_confined").contains("Snap"));
+}
+
+#[test]
+fn doctor_says_when_there_is_no_browser() {
+    let machine = machine(SOFTWARE);
+    machine.greeted().device_key();
+    std::fs::remove_file(machine.root.join("bin/chromium")).unwrap();
+    let message = failing(&machine, "browser", "browser_missing");
+    assert!(message.contains("no Chrome, Chromium"), "{message}");
 }
 
 #[test]

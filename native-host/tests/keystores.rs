@@ -103,6 +103,98 @@ fn a_key_of_another_tpm_is_named_as_such_and_not_replaced() {
 }
 
 #[test]
+fn a_cleared_tpm_is_repaired_by_renewing_and_enrolling_again() {
+    let machine = machine();
+    let tpm = SwTpm::start(&machine.root);
+    let automatic = format!("tcti = \"{}\"", tpm.tcti());
+    machine.configure(&automatic);
+    let mut host = machine.greeted();
+    let (before, _) = host.device_key();
+    host.bind(ANN);
+    assert!(host.close().success());
+    tpm_tool(&machine, &tpm, &["tpm2_clear", "-c", "platform"]);
+    let mut host = machine.greeted();
+    let ResponseBody::Refused { message, .. } = host.ask(json!({"type": "ensure_device_key"}))
+    else {
+        panic!("the key survived the TPM")
+    };
+    assert!(
+        message.contains("the TPM was cleared") && message.contains("tacit-host renew"),
+        "{message}"
+    );
+    assert!(host.close().success());
+    let renewed = machine.command().arg("renew").output().unwrap();
+    assert!(renewed.status.success(), "{renewed:?}");
+    let mut host = machine.greeted();
+    let (after, _) = host.device_key();
+    assert_ne!(after, before);
+    assert_eq!(
+        host.fault(answer(ANN)),
+        Fault::NotBound,
+        "the new device belongs to nobody yet"
+    );
+    host.bind(ANN);
+    host.signed(answer(ANN));
+}
+
+#[test]
+fn a_tpm_whose_persistent_handles_are_all_taken_still_keeps_a_key() {
+    let machine = machine();
+    let tpm = SwTpm::start(&machine.root);
+    machine.configure(&machine_with(&tpm));
+    tpm_tool(
+        &machine,
+        &tpm,
+        &["tpm2_createprimary", "-C", "o", "-G", "ecc", "-c", "p.ctx"],
+    );
+    tpm_tool(&machine, &tpm, &["tpm2_flushcontext", "-t"]);
+    // A chip has room for at least seven; whatever this one has is taken.
+    let mut taken = 0;
+    while try_tpm_tool(
+        &machine,
+        &tpm,
+        &[
+            "tpm2_evictcontrol",
+            "-C",
+            "o",
+            "-c",
+            "p.ctx",
+            &format!("0x{:x}", 0x8100_0100_u32 + taken),
+        ],
+    ) {
+        try_tpm_tool(&machine, &tpm, &["tpm2_flushcontext", "-t"]);
+        taken += 1;
+        assert!(taken < 500, "this TPM has no limit");
+    }
+    try_tpm_tool(&machine, &tpm, &["tpm2_flushcontext", "-t"]);
+    assert!(taken >= 3, "only {taken} were free");
+    let mut host = machine.greeted();
+    let (device, _) = host.device_key();
+    assert!(host.close().success());
+    let mut host = machine.greeted();
+    assert_eq!(host.device_key().0, device);
+    host.bind(ANN);
+    host.signed(answer(ANN));
+}
+
+/// A tool of tpm2-tools, which has to succeed.
+fn tpm_tool(machine: &Machine, tpm: &SwTpm, arguments: &[&str]) {
+    assert!(try_tpm_tool(machine, tpm, arguments), "{arguments:?}");
+}
+
+fn try_tpm_tool(machine: &Machine, tpm: &SwTpm, arguments: &[&str]) -> bool {
+    std::process::Command::new(arguments[0])
+        .args(&arguments[1..])
+        .env("TPM2TOOLS_TCTI", tpm.tcti())
+        .current_dir(&machine.root)
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .status()
+        .expect("tpm2-tools have to be installed (apt-get install tpm2-tools)")
+        .success()
+}
+
+#[test]
 fn a_host_that_was_killed_leaves_the_tpm_usable() {
     let machine = machine();
     let tpm = SwTpm::start(&machine.root);
@@ -122,18 +214,7 @@ fn keys_without_password_work_while_the_tpm_is_locked_out() {
     let tpm = SwTpm::start(&machine.root);
     machine.configure(&machine_with(&tpm));
     let device = machine.greeted().device_key().0;
-    let tcti = tpm.tcti();
-    let tool = |arguments: &[&str]| {
-        std::process::Command::new(arguments[0])
-            .args(&arguments[1..])
-            .env("TPM2TOOLS_TCTI", &tcti)
-            .current_dir(&machine.root)
-            .stdout(std::process::Stdio::null())
-            .stderr(std::process::Stdio::null())
-            .status()
-            .expect("tpm2-tools have to be installed (apt-get install tpm2-tools)")
-            .success()
-    };
+    let tool = |arguments: &[&str]| try_tpm_tool(&machine, &tpm, arguments);
     // One wrong password suffices from now on, and is given.
     assert!(tool(&[
         "tpm2_dictionarylockout",

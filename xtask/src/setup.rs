@@ -3,6 +3,7 @@
 mod packages;
 mod root;
 mod scripts;
+pub mod targets;
 pub mod wasm;
 
 use crate::step;
@@ -16,12 +17,19 @@ pub fn run() -> Result<()> {
         step::already("system packages");
     }
     let compiler = wasm::missing()?;
+    let others = targets::missing();
+    if others.is_empty() {
+        step::already("Rust for checking Windows and macOS");
+    }
     let folder = root::may_write(POLICIES);
     if folder {
         step::already("policy folder of the browser");
     }
+    let mut packages = [system, compiler, others].concat();
+    packages.sort_unstable();
+    packages.dedup();
     root::grant(&Wish {
-        packages: [system, compiler].concat(),
+        packages,
         folder: (!folder).then_some(POLICIES),
     })?;
     wasm::find()?;

@@ -1,6 +1,7 @@
 //! `cargo xtask test`: set-up, one build of everything, then each test program; counts what passed and what failed.
 
 mod programs;
+mod targets;
 
 use crate::extension::{self, Variant};
 use crate::{fuzz, run, setup, step, tidy};
@@ -85,6 +86,9 @@ pub fn run(areas: &[Area]) -> Result<()> {
             .filter(|program| area.holds(&program.package))
         {
             count += program.run()?;
+        }
+        if area == Area::Host {
+            count += targets::check()?;
         }
         if area == Area::Unit {
             count += programs::run_documentation_tests()?;

@@ -148,7 +148,7 @@ pub enum ResponseBody {
     },
     /// To `status`.
     Status {
-        /// Name of the keystore in use: `tpm`, `secret-service`, `software`, `memory`.
+        /// Name of the keystore in use, as `tacit-host status` shows it: `tpm`, `cng-platform`, `keychain`, `software`…
         keystore: String,
         /// How the device key is kept.
         protection_class: ProtectionClass,

@@ -43,4 +43,5 @@ pub mod popup;
 pub mod reason;
 pub mod server;
 pub mod statement;
+pub mod trouble;
 pub mod version;

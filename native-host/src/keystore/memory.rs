@@ -19,4 +19,8 @@ impl Keystore for Memory {
     fn create(&self) -> Pending<'_, Keys> {
         Box::pin(async { Bytes::generate()?.keys() })
     }
+
+    fn remove(&self) -> Pending<'_, ()> {
+        Box::pin(std::future::ready(Ok(())))
+    }
 }

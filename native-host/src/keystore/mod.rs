@@ -3,7 +3,13 @@
 //! A store holds two things per OS user: the device key, which signs and nothing else, and the sealing key, which
 //! encrypts templates. [`Keystore::load`] hands them out as [`Keys`]; for a TPM the private half never leaves the chip.
 
+#[cfg(any(target_os = "macos", test))]
+mod apple;
 mod auto;
+#[cfg(any(windows, target_os = "macos", test))]
+mod blocking;
+#[cfg(any(windows, test))]
+mod cng;
 mod memory;
 mod pkcs8;
 #[cfg(target_os = "linux")]
@@ -12,8 +18,12 @@ mod software;
 #[cfg(all(target_os = "linux", feature = "tpm"))]
 mod tpm;
 
-pub(crate) use auto::record;
+#[cfg(target_os = "macos")]
+pub use apple::{Enclave, Keychain};
 pub use auto::{Chosen, choose};
+pub(crate) use auto::{forget, record, remove_everywhere};
+#[cfg(windows)]
+pub use cng::Cng;
 #[cfg(debug_assertions)]
 pub use memory::Memory;
 #[cfg(target_os = "linux")]
@@ -33,6 +43,7 @@ use wire::b64;
 use wire::id::{DeviceId, Thumbprint};
 use wire::jws::Jwk;
 use wire::statement::ProtectionClass;
+use wire::trouble::Trouble;
 
 /// What a store's operations return; boxed so that the choice of store can be made at run time.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T, KeystoreError>> + 'a>>;
@@ -52,6 +63,9 @@ pub trait Keystore {
 
     /// Makes the keys. The caller holds the lock of the data folder and has seen that there are none.
     fn create(&self) -> Pending<'_, Keys>;
+
+    /// Removes the keys, also those that do not open any more. The caller holds the lock of the data folder.
+    fn remove(&self) -> Pending<'_, ()>;
 }
 
 /// The private halves in an open store.
@@ -71,6 +85,14 @@ pub enum Kind {
     Tpm,
     /// The desktop's secret store over D-Bus.
     SecretService,
+    /// The TPM behind Windows' Platform Crypto Provider.
+    CngPlatform,
+    /// Windows' software provider, under the person's login.
+    CngSoftware,
+    /// The Secure Enclave of a Mac.
+    SecureEnclave,
+    /// The login keychain of a Mac.
+    Keychain,
     /// An encrypted file.
     Software,
     /// This process's memory.
@@ -83,6 +105,10 @@ impl Kind {
         match self {
             Self::Tpm => "tpm",
             Self::SecretService => "secret-service",
+            Self::CngPlatform => "cng-platform",
+            Self::CngSoftware => "cng-software",
+            Self::SecureEnclave => "secure-enclave",
+            Self::Keychain => "keychain",
             Self::Software => "software",
             Self::Memory => "memory",
         }
@@ -91,8 +117,10 @@ impl Kind {
     /// How well it keeps the device key.
     pub const fn protection_class(self) -> ProtectionClass {
         match self {
-            Self::Tpm => ProtectionClass::Hardware,
-            Self::SecretService => ProtectionClass::OsProtected,
+            Self::Tpm | Self::CngPlatform | Self::SecureEnclave => ProtectionClass::Hardware,
+            Self::SecretService | Self::CngSoftware | Self::Keychain => {
+                ProtectionClass::OsProtected
+            }
             Self::Software | Self::Memory => ProtectionClass::Software,
         }
     }
@@ -154,7 +182,7 @@ pub enum KeystoreError {
     TpmOwnerPassword,
     /// The blob was made under another storage seed.
     #[error(
-        "the device key in {0} was made by another TPM, or the TPM was cleared since: remove the file and enrol this device again"
+        "the device key in {0} was made by another TPM, or the TPM was cleared since: run tacit-host renew, and this device enrols again"
     )]
     TpmForeignKey(String),
     /// The chip or its driver stopped, or another program holds it.
@@ -199,6 +227,59 @@ pub enum KeystoreError {
         /// The library's words.
         what: String,
     },
+    /// Windows finds no TPM that it may use.
+    #[error(
+        "Windows offers no TPM (0x{0:08x}): switch it on in the firmware (tpm.msc shows its state), or choose another key store"
+    )]
+    CngNoTpm(u32),
+    /// Too many wrong authorisations, by anybody.
+    #[error(
+        "the TPM is locked after too many failed authorisations: leave the machine switched on for two hours (tpm.msc shows its state)"
+    )]
+    CngLockout,
+    /// The TPM was cleared, or the profile came from another machine.
+    #[error(
+        "the device key was made by another TPM, or the TPM was cleared since: run tacit-host renew, and this device enrols again"
+    )]
+    CngForeignKey,
+    /// Anything else that CNG says.
+    #[error("Windows' key store failed at {step} (0x{code:08x})")]
+    Cng {
+        /// Which function, without its prefix.
+        step: &'static str,
+        /// The HRESULT.
+        code: u32,
+    },
+    /// The program is not signed as it has to be.
+    #[error(
+        "this tacit-host may not use the Secure Enclave: it has to be signed with the entitlement keychain-access-groups (package/macos)"
+    )]
+    EnclaveEntitlement,
+    /// An older Mac, or a virtual one.
+    #[error("this Mac has no Secure Enclave ({0}): choose another key store")]
+    EnclaveMissing(i64),
+    /// Nobody unlocked it in this session.
+    #[error("the login keychain is locked: unlock it in Keychain Access, or log in again")]
+    KeychainLocked,
+    /// The person said no, or another program made the item.
+    #[error(
+        "the keychain did not give out the device key: allow tacit-host in Keychain Access, or run tacit-host renew"
+    )]
+    KeychainDenied,
+    /// Anything else that the keychain says.
+    #[error("the keychain failed at {step} (OSStatus {code})")]
+    Keychain {
+        /// Which function.
+        step: &'static str,
+        /// The OSStatus.
+        code: i64,
+    },
+    /// A call did not return.
+    #[error("the key store ({0}) did not answer in time: restart the machine if it stays so")]
+    StoreTimeout(&'static str),
+    /// Of another operating system.
+    #[error("the key store {0} does not exist on this system: choose another one")]
+    WrongPlatform(&'static str),
     /// The administrator did not allow it.
     #[error(
         "the software key store is not allowed: set allow_software = true in the machine configuration"
@@ -206,7 +287,7 @@ pub enum KeystoreError {
     SoftwareNotAllowed,
     /// Encrypted on another machine or for another user, or damaged.
     #[error(
-        "the key file {0} does not open on this machine for this user: remove it and enrol this device again"
+        "the key file {0} does not open on this machine for this user: run tacit-host renew, and this device enrols again"
     )]
     SoftwareForeignKey(String),
     /// In release builds.
@@ -216,7 +297,7 @@ pub enum KeystoreError {
     #[error("no key store works. {0}")]
     NoneWorks(String),
     /// The stored key is not one.
-    #[error("the stored device key is damaged: remove it and enrol this device again")]
+    #[error("the stored device key is damaged: run tacit-host renew, and this device enrols again")]
     Unreadable,
     /// The system gives none.
     #[error("the system gives no randomness")]
@@ -224,4 +305,41 @@ pub enum KeystoreError {
     /// A file.
     #[error(transparent)]
     Data(#[from] DataError),
+}
+
+impl KeystoreError {
+    /// Its code in a diagnosis.
+    pub fn trouble(&self) -> Trouble {
+        match self {
+            Self::TpmMissing(_) | Self::CngNoTpm(_) | Self::EnclaveMissing(_) => {
+                Trouble::HardwareMissing
+            }
+            Self::TpmPermission(_) | Self::EnclaveEntitlement => Trouble::HardwareForbidden,
+            Self::TpmLockout | Self::CngLockout => Trouble::HardwareLocked,
+            Self::TpmOwnerPassword => Trouble::HardwareOwned,
+            Self::TpmTimeout | Self::SecretServiceTimeout(_) | Self::StoreTimeout(_) => {
+                Trouble::KeystoreTimeout
+            }
+            Self::SecretServiceMissing(_) | Self::NoDefaultCollection => {
+                Trouble::SecretStoreMissing
+            }
+            Self::CollectionLocked | Self::KeychainLocked => Trouble::SecretStoreLocked,
+            Self::SoftwareNotAllowed
+            | Self::MemoryNotAllowed
+            | Self::TpmLeftOut
+            | Self::WrongPlatform(_)
+            | Self::KeychainDenied => Trouble::KeystoreNotAllowed,
+            Self::NoneWorks(_) => Trouble::KeystoreNone,
+            Self::TpmForeignKey(_) | Self::CngForeignKey | Self::SoftwareForeignKey(_) => {
+                Trouble::KeyForeign
+            }
+            Self::Unreadable => Trouble::KeyDamaged,
+            Self::Data(_) => Trouble::DataFolder,
+            Self::Tpm { .. }
+            | Self::SecretService { .. }
+            | Self::Cng { .. }
+            | Self::Keychain { .. }
+            | Self::NoRandomness => Trouble::KeystoreFailed,
+        }
+    }
 }

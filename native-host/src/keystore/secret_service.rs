@@ -56,6 +56,17 @@ impl Keystore for SecretServiceStore {
             bytes.keys()
         })
     }
+
+    fn remove(&self) -> Pending<'_, ()> {
+        Box::pin(async {
+            let service = connect().await?;
+            let collection = default_collection(&service).await?;
+            for item in within("SearchItems", collection.search_items(attributes())).await? {
+                within("Delete", item.delete()).await?;
+            }
+            Ok(())
+        })
+    }
 }
 
 /// What the item is found by.

@@ -114,15 +114,33 @@ impl Keystore for Software {
     fn create(&self) -> Pending<'_, Keys> {
         Box::pin(std::future::ready(self.write()))
     }
+
+    fn remove(&self) -> Pending<'_, ()> {
+        let removed = self.data.remove(FILE).map_err(KeystoreError::from);
+        Box::pin(std::future::ready(removed))
+    }
 }
 
 /// The machine's id and the user's; a machine without an id is bound to the user alone.
 fn place() -> Vec<u8> {
-    let machine = ["/etc/machine-id", "/var/lib/dbus/machine-id"]
+    [machine_id().trim_ascii(), b"/", user_id().as_bytes()].concat()
+}
+
+#[cfg(not(windows))]
+fn machine_id() -> Vec<u8> {
+    ["/etc/machine-id", "/var/lib/dbus/machine-id"]
         .iter()
         .find_map(|path| std::fs::read(path).ok().filter(|id| !id.is_empty()))
-        .unwrap_or_default();
-    [machine.trim_ascii(), b"/", user_id().as_bytes()].concat()
+        .unwrap_or_default()
+}
+
+#[cfg(windows)]
+fn machine_id() -> Vec<u8> {
+    windows_registry::LOCAL_MACHINE
+        .open(r"SOFTWARE\Microsoft\Cryptography")
+        .and_then(|key| key.get_string("MachineGuid"))
+        .unwrap_or_default()
+        .into_bytes()
 }
 
 #[cfg(unix)]
@@ -132,7 +150,7 @@ fn user_id() -> String {
 
 #[cfg(not(unix))]
 fn user_id() -> String {
-    String::new()
+    crate::account::name()
 }
 
 #[cfg(test)]

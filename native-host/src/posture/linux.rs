@@ -9,8 +9,6 @@ use wire::statement::Posture;
 const MAX_FILE: u64 = 1024 * 1024;
 /// Device-mapper layers on top of each other.
 const MAX_DEPTH: usize = 8;
-/// Bytes of the version's text.
-const MAX_VERSION: usize = 200;
 
 /// Everything that does not change while this process lives.
 pub(super) fn lasting() -> Posture {
@@ -35,13 +33,11 @@ fn os_version(root: &Path) -> Option<String> {
         .map(|name| name.trim_matches(['"', '\'']).to_owned());
     let kernel = read(&root.join("proc/sys/kernel/osrelease"))
         .map(|kernel| format!("Linux {}", kernel.trim()));
-    let mut version = match (name, kernel) {
+    let version = match (name, kernel) {
         (Some(name), Some(kernel)) => format!("{name}, {kernel}"),
         (name, kernel) => name.or(kernel)?,
     };
-    version.retain(|c| !c.is_control());
-    version.truncate(version.floor_char_boundary(MAX_VERSION));
-    Some(version)
+    Some(super::one_line(&version))
 }
 
 /// `Some(false)` as soon as one of the two disks is known to be plain, `Some(true)` only if both are known to be encrypted.
@@ -240,6 +236,6 @@ mod tests {
             "etc/os-release",
             &format!("PRETTY_NAME={}", "é".repeat(500)),
         );
-        assert!(os_version(root).unwrap().len() <= MAX_VERSION);
+        assert!(os_version(root).unwrap().len() <= crate::posture::MAX_VERSION);
     }
 }

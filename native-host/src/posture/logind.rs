@@ -43,6 +43,6 @@ fn sight(properties: &HashMap<String, OwnedValue>) -> Option<Sight> {
     let microseconds = properties.get("Timestamp")?.downcast_ref::<u64>().ok()?;
     Some(Sight {
         locked,
-        since: SystemTime::UNIX_EPOCH.checked_add(Duration::from_micros(microseconds))?,
+        since: SystemTime::UNIX_EPOCH.checked_add(Duration::from_micros(microseconds)),
     })
 }

@@ -7,8 +7,16 @@
 mod linux;
 #[cfg(target_os = "linux")]
 mod logind;
+#[cfg(any(target_os = "macos", test))]
+mod macos;
+#[cfg(any(windows, test))]
+mod windows;
 
-use std::time::{Duration, Instant, SystemTime};
+#[cfg(any(target_os = "linux", test))]
+use std::time::Duration;
+#[cfg(target_os = "linux")]
+use std::time::Instant;
+use std::time::SystemTime;
 use tokio::sync::{Mutex, OnceCell};
 use wire::statement;
 
@@ -31,8 +39,8 @@ pub struct Posture {
 pub(crate) struct Sight {
     /// Whether the screen is locked.
     locked: bool,
-    /// When the person logged in.
-    since: SystemTime,
+    /// When the person logged in, where the platform tells.
+    since: Option<SystemTime>,
 }
 
 /// What was seen of the session so far.
@@ -40,6 +48,7 @@ pub(crate) struct Sight {
 struct Session {
     #[cfg(target_os = "linux")]
     logind: Option<logind::Logind>,
+    #[cfg(target_os = "linux")]
     not_before: Option<Instant>,
     /// When the screen was last seen locked: an unlock that came after it is at most that old.
     last_locked: Option<SystemTime>,
@@ -88,9 +97,19 @@ impl Session {
         }
     }
 
-    #[cfg(not(target_os = "linux"))]
+    #[cfg(windows)]
     async fn look(&mut self) -> Option<Sight> {
-        None
+        let (flags, logon) = crate::system::windows::session()?;
+        windows::sight(flags, logon)
+    }
+
+    /// When the person logged in is not told: the age of an unlock is known once this process has seen the screen locked.
+    #[cfg(target_os = "macos")]
+    async fn look(&mut self) -> Option<Sight> {
+        Some(Sight {
+            locked: crate::system::macos::screen_locked()?,
+            since: None,
+        })
     }
 
     fn remember(&mut self, sight: Sight, now: SystemTime) {
@@ -104,9 +123,7 @@ impl Session {
         if sight.locked {
             return None;
         }
-        let latest = self
-            .last_locked
-            .map_or(sight.since, |at| at.max(sight.since));
+        let latest = self.last_locked.max(sight.since)?;
         let age = now.duration_since(latest).ok()?;
         u32::try_from(age.as_millis()).ok()
     }
@@ -117,12 +134,52 @@ fn lasting() -> statement::Posture {
     linux::lasting()
 }
 
-#[cfg(not(target_os = "linux"))]
+#[cfg(windows)]
 fn lasting() -> statement::Posture {
+    let key = windows_registry::LOCAL_MACHINE.open(r"SOFTWARE\Microsoft\Windows NT\CurrentVersion");
+    let text = |name: &str| key.as_ref().ok()?.get_string(name).ok();
+    let told = windows::CurrentVersion {
+        product_name: text("ProductName"),
+        display_version: text("DisplayVersion"),
+        build: text("CurrentBuildNumber"),
+        revision: key.as_ref().ok().and_then(|key| key.get_u32("UBR").ok()),
+    };
+    let drive = std::env::var("SystemDrive").unwrap_or_else(|_| "C:".into()) + r"\";
     statement::Posture {
-        platform: std::env::consts::OS.into(),
+        platform: "windows".into(),
+        os_version: windows::os_version(&told),
+        disk_encrypted: crate::system::windows::bitlocker_protection(&drive)
+            .and_then(windows::disk_encrypted),
         ..statement::Posture::default()
     }
+}
+
+#[cfg(target_os = "macos")]
+fn lasting() -> statement::Posture {
+    let plist = std::fs::read_to_string("/System/Library/CoreServices/SystemVersion.plist");
+    let status = std::process::Command::new("/usr/bin/fdesetup")
+        .arg("status")
+        .stdin(std::process::Stdio::null())
+        .output();
+    let status = status
+        .ok()
+        .and_then(|said| String::from_utf8(said.stdout).ok());
+    statement::Posture {
+        platform: "macos".into(),
+        os_version: plist.ok().and_then(|plist| macos::os_version(&plist)),
+        disk_encrypted: status.and_then(|status| macos::disk_encrypted(&status)),
+        ..statement::Posture::default()
+    }
+}
+
+/// Bytes of the version's text.
+const MAX_VERSION: usize = 200;
+
+/// Short and without control characters.
+fn one_line(text: &str) -> String {
+    let mut text: String = text.chars().filter(|c| !c.is_control()).collect();
+    text.truncate(text.floor_char_boundary(MAX_VERSION));
+    text
 }
 
 #[cfg(test)]
@@ -136,7 +193,7 @@ mod tests {
         let mut session = Session::default();
         let open = Sight {
             locked: false,
-            since: start,
+            since: Some(start),
         };
         let locked = Sight {
             locked: true,
@@ -155,7 +212,7 @@ mod tests {
         );
         let login_in_the_future = Sight {
             locked: false,
-            since: at(1_000),
+            since: Some(at(1_000)),
         };
         let fresh = Session::default();
         assert_eq!(fresh.unlock_age_ms(login_in_the_future, at(60)), None);
@@ -163,6 +220,16 @@ mod tests {
             fresh.unlock_age_ms(open, at(u64::from(u32::MAX))),
             None,
             "older than fits"
+        );
+        let login_not_told = Sight {
+            since: None,
+            ..open
+        };
+        assert_eq!(fresh.unlock_age_ms(login_not_told, at(60)), None);
+        assert_eq!(
+            session.unlock_age_ms(login_not_told, at(60)),
+            Some(10_000),
+            "what was seen counts"
         );
     }
 }

@@ -97,6 +97,12 @@ impl Keystore for Tpm {
     fn create(&self) -> Pending<'_, Keys> {
         Box::pin(self.create_keys())
     }
+
+    /// The chip holds nothing of ours between two starts.
+    fn remove(&self) -> Pending<'_, ()> {
+        let removed = self.data.remove(FILE).map_err(KeystoreError::from);
+        Box::pin(std::future::ready(removed))
+    }
 }
 
 /// What the chip's thread can be asked for.

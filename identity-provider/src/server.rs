@@ -157,19 +157,19 @@ impl Connection {
         graceful: Watcher,
     ) {
         let activity = Activity::default();
-        let router = self
-            .router
-            .clone()
-            .layer(axum::Extension(ConnectInfo(self.peer)));
+        // Put into each request: a layer would copy every route for every connection, a quarter of a megabyte.
+        let (router, peer) = (self.router.clone(), self.peer);
         let noted = activity.clone();
-        let service = tower::service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
-            let (router, under_way) = (router.clone(), noted.begin());
-            async move {
-                let answer = router.oneshot(request.map(axum::body::Body::new)).await;
-                drop(under_way);
-                answer
-            }
-        });
+        let service =
+            tower::service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
+                request.extensions_mut().insert(ConnectInfo(peer));
+                let (router, under_way) = (router.clone(), noted.begin());
+                async move {
+                    let answer = router.oneshot(request.map(axum::body::Body::new)).await;
+                    drop(under_way);
+                    answer
+                }
+            });
         let mut builder = Builder::new(TokioExecutor::new());
         builder
             .http1()

@@ -76,3 +76,27 @@ async fn two_processes_share_the_work_and_either_may_be_killed() {
     assert!(tally.moved > 0, "the process was not in use");
     assert_eq!(swarm::decided_twice(&site).await.unwrap(), 0);
 }
+
+/// With a hundred thousand devices a scan of any of these tables costs each heartbeat milliseconds.
+#[tokio::test]
+async fn what_a_heartbeat_asks_reads_an_index() {
+    let server = crate::support::Server::new(Database::sqlite()).await;
+    let mut write = server.app.store.write().await.unwrap();
+    for (table, condition) in [
+        ("norms", "device_id = 'a'"),
+        ("bindings", "device_id = 'a' AND jkt = 'b'"),
+        ("installations", "device_id = 'a' AND jkt = 'b'"),
+        ("devices", "id = 'a'"),
+    ] {
+        let plan: Vec<sqlx::any::AnyRow> = sqlx::query(sqlx::AssertSqlSafe(format!(
+            "EXPLAIN QUERY PLAN SELECT * FROM {table} WHERE {condition}"
+        )))
+        .fetch_all(&mut *write)
+        .await
+        .unwrap();
+        for row in plan {
+            let step: String = sqlx::Row::try_get(&row, "detail").unwrap();
+            assert!(step.starts_with("SEARCH"), "{table}: {step}");
+        }
+    }
+}

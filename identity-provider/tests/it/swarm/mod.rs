@@ -107,7 +107,7 @@ pub async fn run(site: &Arc<Site>, members: &Arc<Vec<Member>>, size: Size) -> Ta
     for n in 0..size.at_once {
         tasks.spawn(sign_ins(run.clone(), n));
     }
-    for n in 0..size.heartbeats.min(16) {
+    for n in 0..size.heartbeats.min(200) {
         tasks.spawn(heartbeats(run.clone(), n));
     }
     tasks.join_all().await;
@@ -233,15 +233,15 @@ pub async fn sign_in(
         reply.body
     );
     let mut reply = browser.receive().await?;
-    // It may have been told that nobody answered in time, a moment before somebody did.
-    for _ in 0..3 {
+    // It may have been told that nobody answered in time, a moment before somebody did; the page then asks again.
+    for _ in 0..10 {
         ensure!(
             reply.status == 200,
             "outcome: {} {:.80}",
             reply.status,
             reply.body
         );
-        if reply.json()["state"] != "step_up" {
+        if !matches!(reply.json()["state"].as_str(), Some("step_up" | "waiting")) {
             break;
         }
         reply = browser.ask("GET", &outcome, &own, "").await?;

@@ -33,7 +33,7 @@ pub(crate) const NO_CLOCK: f64 = 9.0e15;
 ///
 /// Acceptance: for calibrated log-likelihood ratios that are Gaussian given who acts, at most a share Q(√2t) of impostors
 /// reaches *t*, Q being the upper tail of a standard normal distribution; so the threshold is half the square of the
-/// quantile (3.3 nats for 0.5 %). Recordings stay below the target (docs/engine-behaviour.md). Alarms, which cost the person
+/// quantile (3.3 nats for 0.5 %). How near recordings come to it is in docs/engine-behaviour.md. Alarms, which cost the person
 /// more, keep Markov's bound, which assumes nothing: `-ln(1/false_alarm)`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Targets {

@@ -40,6 +40,9 @@ pub struct Args {
     /// Protocols, separated by commas.
     #[arg(long, default_value = DEFAULT, value_delimiter = ',')]
     pub protocols: Vec<String>,
+    /// Compares only what the engine does in the browser: groups of keys, no tables.
+    #[arg(long)]
+    pub engine: bool,
     /// Page that receives tables of all score files in `out`, with plots in a folder beside it; nothing is scored again.
     #[arg(long)]
     pub report: Option<PathBuf>,
@@ -63,7 +66,7 @@ pub fn run(args: Args) -> Result<()> {
     }
     std::fs::create_dir_all(&args.out)
         .with_context(|| format!("creating {}", args.out.display()))?;
-    let mut parts = protocol::Parts::new(&args.background, &args.evaluate);
+    let mut parts = protocol::Parts::new(&args.background, &args.evaluate, args.engine);
     let mut left_out = Vec::new();
     for name in &args.protocols {
         let missing = parts.missing(name);

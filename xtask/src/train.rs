@@ -11,7 +11,7 @@ use clap::Parser;
 use std::path::PathBuf;
 
 /// Version of the model that ships; answers report it.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// Monaco typists of the recordings.
 pub const TYPISTS: [&str; 6] = ["0", "16", "24", "31", "41", "52"];
 /// SapiMouse users of the recordings.

@@ -12,6 +12,8 @@ pub struct Assessment {
     /// How much speaks for somebody else having taken over since, in nats from 0 to 24, by a cumulative sum over blocks
     /// of evidence.
     pub suspicion: f64,
+    /// The suspicion that is tolerated, by what this person raised in confirmed unlocks without anybody else.
+    pub tolerance: f64,
     /// Whether that is enough to say so, at the target rate of false alarms. The verdict is `Impostor` then.
     pub taken_over: bool,
     /// Keystrokes since the last reset.

@@ -54,6 +54,30 @@ impl Calibration {
     }
 }
 
+/// The ratio that a share of at most `rate` of strangers reach, where ratios are calibrated and Gaussian given who acts.
+///
+/// Such ratios have mean -s²/2 and deviation s among strangers; P(ratio ≥ t) = Q((t + s²/2) / s) is greatest for
+/// s² = 2t, where it is Q(√2t). So t = z²/2 with Q(z) = rate. (Without the assumption, Markov's bound ln(1/rate) holds;
+/// it is so wide that people were hardly ever answered. `cargo xtask streams` measures what rate the threshold has.)
+pub(crate) fn threshold(rate: f64) -> f64 {
+    let rate = if rate.is_nan() {
+        1e-6
+    } else {
+        rate.clamp(1e-6, 0.5)
+    };
+    let above = |z: f64| 0.5 * libm::erfc(z * core::f64::consts::FRAC_1_SQRT_2);
+    let (mut low, mut high) = (0.0, 6.0);
+    for _ in 0..60 {
+        let middle = 0.5 * (low + high);
+        if above(middle) > rate {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    0.5 * high * high
+}
+
 /// Standardises a score by what models of other people say about the same evidence (t-norm): the better two fifths of
 /// them are the rivals. `rivals` is sorted by this. With fewer than ten it would do harm, so the score stays.
 pub(crate) fn normalise(score: f32, rivals: &mut [f32], floor: f32) -> f32 {
@@ -100,6 +124,24 @@ mod tests {
         assert_eq!(calibration.llr(f64::NAN, 40.0), 0.0);
         assert_eq!(calibration.llr(2.0, f64::NAN), 0.0);
         assert_eq!(Calibration { knots: Vec::new() }.llr(2.0, 40.0), 0.0);
+    }
+
+    #[test]
+    fn thresholds_are_half_the_square_of_a_quantile() {
+        for (rate, expected) in [
+            (0.5, 0.0),
+            (0.158_655, 0.5),
+            (0.022_750, 2.0),
+            (0.001_35, 4.5),
+        ] {
+            assert!(
+                (threshold(rate) - expected).abs() < 1e-3,
+                "{rate}: {}",
+                threshold(rate)
+            );
+        }
+        assert_eq!(threshold(f64::NAN), threshold(0.0));
+        assert!(threshold(-1.0).is_finite());
     }
 
     #[test]

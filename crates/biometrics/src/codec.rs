@@ -1,10 +1,12 @@
 //! Little-endian bytes of models, templates and states; every read is checked.
 
-use crate::keyboard::{CELLS, CLASSES, FEATURES, KINDS, KeyNorm, PAIRS};
+use crate::keyboard::{CELLS, KeyNorm, Layout, POSITIONS, PhraseNorm};
 use crate::pointer::{COMPONENTS, PointerNorm};
 
 /// Log-milliseconds are kept in steps of 1/8192.
 pub(crate) const STEP: f32 = 8_192.0;
+/// Residuals are kept in steps of 1/4096.
+pub(crate) const RESIDUAL_STEP: f32 = 4_096.0;
 /// Counts are kept in steps of 1/128.
 const COUNT_STEP: f32 = 128.0;
 
@@ -41,6 +43,10 @@ impl<'a> Reader<'a> {
 
     pub(crate) fn u16(&mut self) -> Result<u16, Fault> {
         Ok(u16::from_le_bytes(self.bytes()?))
+    }
+
+    pub(crate) fn i16(&mut self) -> Result<i16, Fault> {
+        Ok(i16::from_le_bytes(self.bytes()?))
     }
 
     pub(crate) fn u32(&mut self) -> Result<u32, Fault> {
@@ -94,9 +100,25 @@ impl<'a> Reader<'a> {
         for cell in (0..CELLS).filter(|cell| seen[cell / 8] >> (cell % 8) & 1 == 1) {
             let count = f32::from(self.u16()?) / COUNT_STEP;
             norm.count[cell] = count;
-            let kinds = if cell < CLASSES { 1 } else { KINDS - 1 };
-            for feature in (0..kinds).map(|k| cell + k * PAIRS) {
-                norm.sum[feature] = f32::from(self.u16()?) / STEP * count;
+            for feature in Layout::GROUPS.features_of(cell) {
+                norm.sum[feature] = f32::from(self.i16()?) / RESIDUAL_STEP * count;
+            }
+        }
+        Ok(norm)
+    }
+
+    /// What [`write_phrase`] wrote.
+    pub(crate) fn phrase(&mut self) -> Result<PhraseNorm, Fault> {
+        let mut norm = PhraseNorm::new();
+        let positions = usize::from(self.u8()?);
+        if positions > POSITIONS {
+            return Err(Fault::OutOfRange);
+        }
+        let cells = norm.count.iter_mut().zip(&mut norm.sum).take(positions);
+        for (counts, sums) in cells {
+            for (count, sum) in counts.iter_mut().zip(sums) {
+                *count = f32::from(self.u16()?) / COUNT_STEP;
+                *sum = f32::from(self.i16()?) / RESIDUAL_STEP * *count;
             }
         }
         Ok(norm)
@@ -123,6 +145,11 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// A residual in its steps, rounded.
+pub(crate) fn residual_step(value: f32) -> i16 {
+    libm::roundf(value * RESIDUAL_STEP).clamp(-32_767.0, 32_767.0) as i16
+}
+
 /// Sparse: only cells that were seen. Counts and means are rounded; no order of keys is in it.
 pub(crate) fn write_keys(norm: &KeyNorm, out: &mut Vec<u8>) {
     out.extend(norm.keys.to_le_bytes());
@@ -137,11 +164,27 @@ pub(crate) fn write_keys(norm: &KeyNorm, out: &mut Vec<u8>) {
     out.extend(seen);
     for cell in (0..CELLS).filter(|&cell| count(cell) > 0) {
         out.extend(count(cell).to_le_bytes());
-        let kinds = if cell < CLASSES { 1 } else { KINDS - 1 };
-        for feature in (0..kinds).map(|k| cell + k * PAIRS) {
-            debug_assert!(feature < FEATURES, "a pair's timings lie one table apart");
-            let mean = norm.sum[feature] / norm.count[cell];
-            out.extend(((mean * STEP + 0.5).clamp(0.0, 65_535.0) as u16).to_le_bytes());
+        for feature in Layout::GROUPS.features_of(cell) {
+            out.extend(residual_step(norm.sum[feature] / norm.count[cell]).to_le_bytes());
+        }
+    }
+}
+
+/// Counts and means per position, up to the last that was seen.
+pub(crate) fn write_phrase(norm: &PhraseNorm, out: &mut Vec<u8>) {
+    let is_seen = |counts: &[f32]| counts.iter().any(|&count| count > 0.0);
+    let positions = norm
+        .count
+        .iter()
+        .rposition(|c| is_seen(c))
+        .map_or(0, |p| p + 1);
+    out.push(positions as u8);
+    for (counts, sums) in norm.count.iter().zip(&norm.sum).take(positions) {
+        for (&count, &sum) in counts.iter().zip(sums) {
+            let steps = (count * COUNT_STEP + 0.5).min(65_535.0) as u16;
+            let mean = if count > 0.0 { sum / count } else { 0.0 };
+            out.extend(steps.to_le_bytes());
+            out.extend(residual_step(mean).to_le_bytes());
         }
     }
 }

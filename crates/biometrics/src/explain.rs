@@ -42,6 +42,11 @@ pub(crate) fn moved_by(trust: &Trust, reading: &Reading) -> Vec<&'static str> {
             found.push((fabsf(contribution), code));
         }
     }
+    if reading.phrases > 0.0 {
+        let strength = fabsf(reading.phrase_llr as f32) / 10.0;
+        let fits = reading.phrase_llr > 0.0;
+        found.push((strength, if fits { "name_fits" } else { "name_differs" }));
+    }
     if reading.actions >= LEAST_ACTIONS {
         let strength = fabsf(reading.pointer_llr as f32) / 10.0;
         if reading.pointer_llr > 0.0 {
@@ -82,6 +87,8 @@ pub fn words(code: &str) -> Option<&'static str> {
         "release_fits" => "releases keys in the usual rhythm",
         "release_slow" => "releases keys more slowly than usual",
         "release_fast" => "releases keys faster than usual",
+        "name_fits" => "types the own user name as usual",
+        "name_differs" => "types the own user name otherwise than usual",
         "pointer_fits" => "moves the pointer as usual",
         "pointer_fast" => "moves the pointer faster than usual",
         "pointer_slow" => "moves the pointer more slowly than usual",

@@ -11,6 +11,13 @@ const UNSUITED: f32 = 0.7;
 /// Unlocks in a row that contradict a template until it begins anew.
 const CONTRADICTIONS: u32 = 3;
 
+/// What is left of the greatest suspicion when another unlock is confirmed.
+const PEAK_LEFT: f32 = 0.95;
+/// No more than this is tolerated, so that a stranger in a confirmed unlock cannot raise it without end.
+const MOST_PEAK: f32 = 12.0;
+/// Suspicion that is tolerated: a multiple of the greatest, and more.
+const TOLERATED: (f32, f32) = (1.2, 1.0);
+
 /// Counts over confirmed unlocks.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(crate) struct History {
@@ -19,6 +26,8 @@ pub(crate) struct History {
     silent: f32,
     /// Unlocks in a row whose person passed a strong factor and does not fit the template.
     contradictions: u32,
+    /// The greatest suspicion that confirmed unlocks raised, fading.
+    peak: f32,
     /// Until when everything that is vouched for joins, ms since 1970; 0 where nothing is being relearned.
     relearn_until: f64,
 }
@@ -43,6 +52,16 @@ impl History {
             self.silent *= REMEMBERED / self.judged;
             self.judged = REMEMBERED;
         }
+    }
+
+    /// The greatest suspicion of a confirmed unlock: what this person raises without anybody else.
+    pub(crate) fn peaked(&mut self, peak: f32) {
+        self.peak = (self.peak * PEAK_LEFT).max(peak.min(MOST_PEAK));
+    }
+
+    /// The suspicion below which nobody is flagged, by what the person raised themself.
+    pub(crate) fn tolerance(&self) -> f64 {
+        f64::from(self.peak * TOLERATED.0 + TOLERATED.1)
     }
 
     /// The share of moments at which this person would have been asked for a factor, by what was confirmed.
@@ -81,6 +100,7 @@ impl History {
         out.extend(self.judged.to_le_bytes());
         out.extend(self.silent.to_le_bytes());
         out.extend(self.contradictions.to_le_bytes());
+        out.extend(self.peak.to_le_bytes());
         out.extend(self.relearn_until.to_le_bytes());
     }
 
@@ -89,6 +109,7 @@ impl History {
             judged: from.f32(REMEMBERED)?,
             silent: from.f32(REMEMBERED)?,
             contradictions: from.u32()?,
+            peak: from.f32(MOST_PEAK)?.max(0.0),
             relearn_until: from.f64(9.0e15)?,
         };
         if history.judged < 0.0 || !(0.0..=history.judged).contains(&history.silent) {

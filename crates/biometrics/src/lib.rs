@@ -19,15 +19,23 @@
 //! # The mathematics, in short
 //!
 //! **Typing.** A keystroke *b* after *a* gives four times: hold of *b*; press to press; release of *a* to press of *b*;
-//! release to release. Each is taken as *x* = ln(ms) (300 ms added first where keys may overlap) and belongs to a
-//! *feature f*: the class of *b*, or the ordered pair of classes; 44 classes of keys make 5,852 features. The background
-//! knows for each *f* the mean µ, the variance σ² of one person's repetitions and the variance τ² of people's means, each
-//! drawn to the average of its kind by some 20 pseudo-observations. A person's mean is the MAP estimate
-//! m = µ + o + Σ(x - µ - o) / (n + r), where *o* is the person's offset for the kind of timing, *n* the number of
-//! repetitions and r = σ² / 0.6τ²; their variance is s² = σ²(ρ + 1 / (n + r)), where ρ is the person's ratio of
+//! release to release. Each is taken as a logarithm (300 ms added first where keys may overlap) and standardised by the
+//! mean and deviation that everybody has at this class of key, or ordered pair of classes (44 classes): the residual *x*.
+//! It belongs to a *feature f*: the class of *b*, or what the ordered pair is kept as: the 100 commonest pairs of letters by
+//! themselves, others as pairs of groups (six of letters by hand and row, 18 others). That makes 2,072 features, by which a
+//! template says little about which words were typed. The background knows for each
+//! *f* the variance σ² of one person's repetitions and the variance τ² of people's means, each drawn to the average of its
+//! kind by some 20 pseudo-observations. A person's mean is the MAP estimate m = o + Σ(x - o) / (n + r), where *o* is the
+//! person's offset for the kind of timing, *n* the number of repetitions and r = σ² / 0.6τ²; their variance is
+//! s² = σ²(ρ + 1 / (n + r)), where ρ is the person's ratio of
 //! variances for the kind. One timing contributes, clipped to ±4 nats,
-//! ½ ln((σ² + τ²) / s²) - ½ min((x - m)² / s², 9) + ½ min((x - µ)² / (σ² + τ²), 9).
+//! ½ ln((σ² + τ²) / s²) - ½ min((x - m)² / s², 9) + ½ min(x² / (σ² + τ²), 9).
 //! (Gaussian mixture adaptation: Reynolds, Quatieri and Dunn, *Digital Signal Processing* 10, 2000.)
+//!
+//! **User name.** The letters and digits of the user name in the device's binding ([`Engine::expect`]) are watched for.
+//! Each repetition gives residuals per position; the person's mean at a position has the prior of words that people type
+//! again and again, and a repetition's mean contribution is calibrated on such words. Repetitions of one unlock are
+//! averaged, and say at most 1.5 nats for the person: never enough alone.
 //!
 //! **Pointer.** Positions are put on a grid of 60 frames a second; an *action* ends at a pause over 250 ms, at a release
 //! of a button, or after 48 frames. 26 features (length, straightness, speeds, accelerations, jerk, turning, deviation
@@ -46,8 +54,8 @@
 //!
 //! **Trust.** Contributions fade: a keystroke weighs half after 200 more, an action after 60 more, all after ten minutes.
 //!
-//! **Verdict.** For a calibrated ratio, P(ratio ≥ t | impostor) ≤ 1/t, so a target false-acceptance rate is a threshold,
-//! ln(1/rate); see [`Targets`].
+//! **Verdict.** For calibrated ratios a target rate of false acceptance is a threshold; see [`Targets`]. Whoever raised
+//! suspicion in confirmed unlocks of their own is flagged later than others.
 //!
 //! **Learning.** Windows wait in quarantine as sums. [`Engine::confirm`] adds them to the template if they are not older
 //! than eight hours; [`Engine::reset`] drops them. A template is mature after 1,500 keystrokes and three confirmations
@@ -56,8 +64,8 @@
 //!
 //! # What it does not do
 //!
-//! It does not know what was typed: a template holds counts and means per key class and pair of classes, in no order;
-//! counts of pairs still say something about a person's language, which is why templates are sealed. It does not tell
+//! It does not know what was typed: a template holds counts and means per key class and pair of groups, in no order;
+//! counts of pairs still say a little about a person's language, which is why templates are sealed. It does not tell
 //! an imitator, a replay of recorded input or a program that samples a person's own rhythm from the person: the
 //! automation signs find only what no hand does. Its error rates are those of people who do not imitate anybody.
 //! It never decides alone: policy does, and a fallback is always on offer.

@@ -1,21 +1,24 @@
 //! The background model: how people in general type and move the pointer.
 //!
-//! `TcM1`, version, then the keyboard's part and the pointer's part, each: everybody, rivals, calibration. Numbers are
-//! little-endian; log-times are `u16` in steps of 1/8192, variances one byte on a logarithmic scale, what rivals differ
-//! by one signed byte.
+//! `TcM2`, version, then the keyboard's part and the pointer's part, each: everybody, rivals, calibration. Numbers are
+//! little-endian; log-times are `u16` in steps of 1/8192, spreads and variances one byte on a logarithmic scale, means of
+//! rivals one signed byte.
 
 use crate::calibration::{Calibration, Knot};
 use crate::codec::{Fault, Reader, STEP};
 use crate::keyboard::{
-    CELLS, CLASSES, Cohort, FEATURES, KINDS, KeyModel, PAIRS, Population, Shift, Typing, cell_of,
+    CELLS, Cohort, FEATURES, KINDS, KeyModel, Layout, Phrasing, Population, Shift, Typing,
 };
 use crate::pointer::{COMPONENTS, FEATURES as POINTER_FEATURES, Mixture, PointerModel, Pointing};
 
 /// The first bytes of a model file.
-pub(crate) const MAGIC: [u8; 4] = *b"TcM1";
+pub(crate) const MAGIC: [u8; 4] = *b"TcM2";
 /// Rivals per modality, at most.
 pub(crate) const RIVALS: usize = 512;
-/// Steps of what a rival's log-time differs from everybody's.
+/// Bytes of the bitmaps of classes and pairs that are known, and of cells.
+pub(crate) const KNOWN_PLACES: usize = Layout::CLASSES.cells().div_ceil(8);
+pub(crate) const KNOWN_CELLS: usize = CELLS.div_ceil(8);
+/// Steps of a rival's mean residual.
 pub(crate) const KEY_DELTA: f32 = 48.0;
 /// Steps of what a rival's component differs from everybody's.
 pub(crate) const POINTER_DELTA: f32 = 32.0;
@@ -55,21 +58,24 @@ impl Model {
 }
 
 fn typing(from: &mut Reader<'_>) -> Result<Typing, Fault> {
-    let mut kinds = [[0.0; 3]; KINDS];
+    let mut kinds = [[0.0; 4]; KINDS];
     for kind in &mut kinds {
         *kind = from.f32s(100.0)?;
-        if kind[1] < 1e-4 || kind[2] < 1e-4 {
+        if kind[1..].iter().any(|&spread| spread < 1e-4) {
             return Err(Fault::OutOfRange);
         }
     }
     let mut population = Population::uniform(kinds);
-    let variance = |code: u8| libm::expf(f32::from(code) / VARIANCE.0 + VARIANCE.1);
-    for (_, features) in seen(from.bytes()?) {
-        for feature in features {
-            population.mean[feature] = f32::from(from.u16()?) / STEP;
-            population.within[feature] = variance(from.u8()?);
-            population.between[feature] = variance(from.u8()?);
-        }
+    let scale = |code: u8| libm::expf(f32::from(code) / VARIANCE.0 + VARIANCE.1);
+    let places = seen(&from.bytes::<KNOWN_PLACES>()?, Layout::CLASSES.cells());
+    let features_of = |cell: usize| Layout::CLASSES.features_of(cell);
+    for place in places.into_iter().flat_map(features_of) {
+        population.mean[place] = f32::from(from.u16()?) / STEP;
+        population.spread[place] = scale(from.u8()?);
+    }
+    for feature in 0..FEATURES {
+        population.within[feature] = scale(from.u8()?);
+        population.between[feature] = scale(from.u8()?);
     }
     let rivals = usize::from(from.u16()?);
     if rivals > RIVALS {
@@ -88,11 +94,11 @@ fn typing(from: &mut Reader<'_>) -> Result<Typing, Fault> {
         }
         count.fill(0.0);
         sum.fill(0.0);
-        for (cell, features) in seen(from.bytes()?) {
+        for cell in seen(&from.bytes::<KNOWN_CELLS>()?, CELLS) {
             count[cell] = f32::from(from.u8()?);
-            for feature in features {
-                let delta = f32::from(i8::from_le_bytes(from.bytes()?)) / KEY_DELTA;
-                sum[feature] = (population.mean[feature] + delta) * count[cell];
+            for feature in Layout::GROUPS.features_of(cell) {
+                let mean = f32::from(i8::from_le_bytes(from.bytes()?)) / KEY_DELTA;
+                sum[feature] = mean * count[cell];
             }
         }
         cohort.push(KeyModel::new(
@@ -107,24 +113,27 @@ fn typing(from: &mut Reader<'_>) -> Result<Typing, Fault> {
         cohort: Cohort::new(&cohort),
         weight: from.f32s(10.0)?,
         calibration: calibration(from)?,
+        phrasing: phrasing(from)?,
     })
 }
 
-/// The cells that a bitmap names, each with its features.
-fn seen(
-    bits: [u8; CELLS.div_ceil(8)],
-) -> impl Iterator<Item = (usize, impl Iterator<Item = usize>)> {
-    (0..CELLS)
-        .filter(move |cell| bits[cell / 8] >> (cell % 8) & 1 == 1)
-        .map(|cell| (cell, features_of(cell)))
+fn phrasing(from: &mut Reader<'_>) -> Result<Phrasing, Fault> {
+    let (within, between) = (from.f32s(100.0)?, from.f32s(100.0)?);
+    let is_variance = |variance: &f32| *variance >= 1e-4;
+    if !within.iter().chain(&between).all(is_variance) {
+        return Err(Fault::OutOfRange);
+    }
+    Ok(Phrasing {
+        within,
+        between,
+        calibration: calibration(from)?,
+    })
 }
 
-/// The features that are counted in a cell.
-pub(crate) fn features_of(cell: usize) -> impl Iterator<Item = usize> {
-    let kinds = if cell < CLASSES { 1 } else { KINDS - 1 };
-    (0..kinds)
-        .map(move |kind| cell + kind * PAIRS)
-        .inspect(move |&feature| debug_assert_eq!(cell_of(feature), cell))
+/// The places in a bitmap whose bits are set.
+fn seen(bits: &[u8], number: usize) -> Vec<usize> {
+    let is_set = |i: &usize| bits[i / 8] >> (i % 8) & 1 == 1;
+    (0..number).filter(is_set).collect()
 }
 
 fn pointing(from: &mut Reader<'_>) -> Result<Pointing, Fault> {

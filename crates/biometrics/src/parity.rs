@@ -10,6 +10,7 @@ pub fn parity_fixture() -> Vec<u64> {
         return out;
     };
     let mut engine = Engine::new(model);
+    engine.expect(Some("quick@example.com"));
     for day in 0..3 {
         let origin = 1_793_610_000_000.0 + 86_400_000.0 * f64::from(day);
         let end = act(&mut engine, u64::from(day as u32), 1.0, origin, 700);

@@ -4,8 +4,8 @@
 //! suspects somebody else by then, both are put aside, since the change may have begun in either. What is put aside
 //! never joins a template that knows the person; of a template that does not yet, it counts as a contradiction.
 
-use crate::codec::{Fault, Reader, write_keys, write_pointer};
-use crate::keyboard::KeyNorm;
+use crate::codec::{Fault, Reader, write_keys, write_phrase, write_pointer};
+use crate::keyboard::{KeyNorm, PhraseNorm};
 use crate::pointer::PointerNorm;
 
 /// One slot takes segments for so long, in ms; there are two.
@@ -24,6 +24,8 @@ const NO_CLOCK: f64 = 9.0e15;
 pub(crate) struct Stretch {
     pub keys: KeyNorm,
     pub pointer: PointerNorm,
+    /// The user name, where it was typed.
+    pub phrase: PhraseNorm,
 }
 
 impl Stretch {
@@ -31,17 +33,19 @@ impl Stretch {
         Self {
             keys: KeyNorm::new(),
             pointer: PointerNorm::new(),
+            phrase: PhraseNorm::new(),
         }
     }
 
     fn is_empty(&self) -> bool {
-        self.keys.is_empty() && self.pointer.is_empty()
+        self.keys.is_empty() && self.pointer.is_empty() && self.phrase.is_empty()
     }
 
     fn clear(&mut self) {
         if !self.is_empty() {
             self.keys.clear();
             self.pointer.clear();
+            self.phrase = PhraseNorm::new();
         }
     }
 
@@ -49,6 +53,7 @@ impl Stretch {
         if !from.is_empty() {
             self.keys.merge(&from.keys);
             self.pointer.merge(&from.pointer);
+            self.phrase.merge(&from.phrase);
             from.clear();
         }
     }
@@ -56,12 +61,14 @@ impl Stretch {
     fn write(&self, out: &mut Vec<u8>) {
         write_keys(&self.keys, out);
         write_pointer(&self.pointer, out);
+        write_phrase(&self.phrase, out);
     }
 
     fn read(from: &mut Reader<'_>) -> Result<Self, Fault> {
         Ok(Self {
             keys: from.keys()?,
             pointer: from.pointer()?,
+            phrase: from.phrase()?,
         })
     }
 }
@@ -84,6 +91,8 @@ pub(crate) struct Quarantine {
     /// Blocks of evidence in this unlock that a template could be asked about, and those it would have answered.
     pub judged: u32,
     pub silent: u32,
+    /// The greatest suspicion of this unlock.
+    pub peak: f32,
 }
 
 /// What a strong factor vouches for.
@@ -107,6 +116,7 @@ impl Quarantine {
             aside: (0, 0),
             judged: 0,
             silent: 0,
+            peak: 0.0,
         }
     }
 
@@ -117,6 +127,7 @@ impl Quarantine {
         self.aside = (0, 0);
         self.judged = 0;
         self.silent = 0;
+        self.peak = 0.0;
     }
 
     /// Where evidence of this moment goes.
@@ -217,6 +228,7 @@ impl Quarantine {
         for number in [self.aside.0, self.aside.1, self.judged, self.silent] {
             out.extend(number.to_le_bytes());
         }
+        out.extend(self.peak.to_le_bytes());
         for slot in &self.slots {
             out.extend(slot.began.to_le_bytes());
             slot.stretch.write(out);
@@ -229,6 +241,7 @@ impl Quarantine {
         let mut quarantine = Self::new();
         quarantine.aside = (from.u32()?, from.u32()?);
         (quarantine.judged, quarantine.silent) = (from.u32()?, from.u32()?);
+        quarantine.peak = from.f32(100.0)?.max(0.0);
         for slot in &mut quarantine.slots {
             slot.began = from.f64(NO_CLOCK)?;
             slot.stretch = Stretch::read(from)?;

@@ -7,7 +7,7 @@ use crate::engine::{KEYBOARD, NO_CLOCK, POINTER};
 use crate::quarantine::Quarantine;
 use crate::replay::Replay;
 
-const MAGIC: [u8; 4] = *b"TcS2";
+const MAGIC: [u8; 4] = *b"TcS3";
 
 impl Engine {
     /// The rolling state, for a worker that may die at any time. It holds no sequence of what was typed.

@@ -1,12 +1,13 @@
 //! One person's norm on one device: sums over what was typed and moved, and how it was confirmed.
 
-use crate::codec::{Fault, Reader, write_keys, write_pointer};
+use crate::codec::{Fault, Reader, write_keys, write_phrase, write_pointer};
 use crate::history::History;
-use crate::keyboard::KeyNorm;
+use crate::keyboard::{KeyNorm, PhraseNorm};
 use crate::pointer::PointerNorm;
+use crate::quarantine::Stretch;
 use crate::replay::Seen;
 
-const MAGIC: [u8; 4] = *b"TcT2";
+const MAGIC: [u8; 4] = *b"TcT3";
 /// Keystrokes of a mature template.
 const MATURE_KEYS: u32 = 1_500;
 /// Confirmations of a mature template, and days on which they happened.
@@ -14,6 +15,8 @@ const MATURE_CONFIRMATIONS: u32 = 3;
 const MATURE_DAYS: u32 = 2;
 /// Keystrokes from which a template can contradict what is typed.
 const KNOWN_KEYS: u32 = 300;
+/// Keystrokes from which suspicion that the own person raises is remembered.
+const PEAK_KEYS: u32 = 900;
 /// Time of pointer actions from which the pointer takes part in verdicts, in ms. Five minutes at the screen hold about
 /// half as much movement; the public recordings that calibrate it are shorter still.
 const POINTER_JOINS: f32 = 60_000.0;
@@ -27,6 +30,8 @@ pub(crate) struct Template {
     pub model: u32,
     pub keys: KeyNorm,
     pub pointer: PointerNorm,
+    /// The rhythm of the user name.
+    pub phrase: PhraseNorm,
     pub confirmations: u32,
     /// Different days with a confirmation, and the last of them (days since 1970).
     pub days: u32,
@@ -42,6 +47,7 @@ impl Template {
             model,
             keys: KeyNorm::new(),
             pointer: PointerNorm::new(),
+            phrase: PhraseNorm::new(),
             confirmations: 0,
             days: 0,
             last_day: 0,
@@ -51,9 +57,10 @@ impl Template {
     }
 
     /// Confirmed windows join.
-    pub(crate) fn join(&mut self, keys: &KeyNorm, pointer: &PointerNorm) {
-        self.keys.merge(keys);
-        self.pointer.merge(pointer);
+    pub(crate) fn join(&mut self, stretch: &Stretch) {
+        self.keys.merge(&stretch.keys);
+        self.pointer.merge(&stretch.pointer);
+        self.phrase.merge(&stretch.phrase);
     }
 
     /// Counts a confirmation that brought so many keystrokes and actions, on a day.
@@ -79,6 +86,11 @@ impl Template {
         self.keys.keys >= KNOWN_KEYS
     }
 
+    /// Whether what is raised against the person says how far they vary, and not how little is known.
+    pub(crate) fn knows_peaks(&self) -> bool {
+        self.keys.keys >= PEAK_KEYS
+    }
+
     /// Learning begins again: what was learned weighs a quarter, and has to be confirmed anew.
     pub(crate) fn begin_again(&mut self) {
         const LEFT: f32 = 0.25;
@@ -88,6 +100,7 @@ impl Template {
         keys.squares.iter_mut().for_each(|s| *s *= f64::from(LEFT));
         keys.keys /= 4;
         self.pointer.clear();
+        self.phrase.shrink(LEFT);
         (self.confirmations, self.days, self.last_day) = (0, 0, 0);
         self.history = History::default();
     }
@@ -117,6 +130,7 @@ impl Template {
         }
         write_keys(&self.keys, &mut out);
         write_pointer(&self.pointer, &mut out);
+        write_phrase(&self.phrase, &mut out);
         self.history.write(&mut out);
         self.seen.write(&mut out);
         out
@@ -132,6 +146,7 @@ impl Template {
         let (confirmations, days, last_day) = (from.u32()?, from.u32()?, from.u32()?);
         let keys = from.keys()?;
         let mut pointer = from.pointer()?;
+        let phrase = from.phrase()?;
         let history = History::read(&mut from)?;
         let seen = Seen::read(&mut from)?;
         from.end()?;
@@ -142,6 +157,7 @@ impl Template {
             model,
             keys,
             pointer,
+            phrase,
             confirmations,
             days,
             last_day,

@@ -7,7 +7,7 @@
 
 use crate::change::Change;
 use crate::codec::{Fault, Reader};
-use crate::keyboard::{KINDS, KeyEvidence, KeyModel, Timing, Typing};
+use crate::keyboard::{KINDS, KeyEvidence, KeyModel, Residual, Typing};
 use crate::model::RIVALS;
 use crate::pointer::{Action, COMPONENTS, FEATURES, PointerModel, Pointing};
 use libm::exp2;
@@ -23,6 +23,10 @@ const HALF_TIME: f64 = 600_000.0;
 const BLOCK_KEYS: f64 = 20.0;
 const BLOCK_ACTIONS: f32 = 8.0;
 
+/// What repetitions of the user name may say against the person and for them, in nats. Names have keys that no prose has,
+/// and whoever types them meets the same difficulties: the name alone is never enough for an answer.
+const PHRASE: (f64, f64) = (3.0, 1.5);
+
 /// Groups of pointer features that explanations speak of: speed, path, force, click.
 pub(crate) const GROUPS: usize = 4;
 const GROUP_FEATURES: [&[usize]; GROUPS] = [&[4, 5, 7, 21], &[14, 15, 16], &[8, 9, 10, 11], &[24]];
@@ -35,6 +39,9 @@ pub(crate) struct Trust {
     key_number: [f32; KINDS],
     /// Signed deviation from the person's norm, per kind of timing, in standard deviations.
     key_drift: [f32; KINDS],
+    /// Log-likelihood ratios of repetitions of the user name, and how many.
+    phrase: f32,
+    phrases: f32,
     pointer: f32,
     pointer_rivals: Box<[f32]>,
     pointer_number: f32,
@@ -71,11 +78,16 @@ struct Acted {
 pub(crate) struct Reading {
     pub keys_llr: f64,
     pub pointer_llr: f64,
+    /// Of the user name, and its repetitions.
+    pub phrase_llr: f64,
+    pub phrases: f64,
     /// Keystrokes and actions after fading.
     pub keys: f64,
     pub actions: f64,
     /// How far the newest evidence exceeds what it has to say for the person before anything older counts in full.
     pub margin: f64,
+    /// What the newest evidence says by itself.
+    pub newest: f64,
     /// How much speaks for somebody else having taken over; see [`crate::change::threshold`].
     pub suspicion: f64,
 }
@@ -87,6 +99,8 @@ impl Trust {
             key_rivals: vec![KeyEvidence::default(); typing.cohort.len()].into(),
             key_number: [0.0; KINDS],
             key_drift: [0.0; KINDS],
+            phrase: 0.0,
+            phrases: 0.0,
             pointer: 0.0,
             pointer_rivals: vec![0.0; pointing.cohort.len()].into(),
             pointer_number: 0.0,
@@ -126,6 +140,7 @@ impl Trust {
         self.key_rivals.fill(KeyEvidence::default());
         self.key_number = [0.0; KINDS];
         self.key_drift = [0.0; KINDS];
+        (self.phrase, self.phrases) = (0.0, 0.0);
         self.pointer = 0.0;
         self.pointer_rivals.fill(0.0);
         self.pointer_number = 0.0;
@@ -133,24 +148,24 @@ impl Trust {
     }
 
     /// Takes one timing into account.
-    pub(crate) fn typed(&mut self, typing: &Typing, own: &KeyModel, timing: Timing) {
-        let kind = usize::from(timing.kind);
+    pub(crate) fn typed(&mut self, typing: &Typing, own: &KeyModel, residual: Residual) {
+        let kind = usize::from(residual.kind);
         let fade = self.fade_key;
-        let anyone = typing.population.distance(timing);
-        let ratio = own.ratio(timing, anyone);
+        let anyone = typing.population.distance(residual);
+        let ratio = own.ratio(residual, anyone);
         self.keys.sum[kind] = self.keys.sum[kind] * fade + ratio;
         self.typed.own.sum[kind] += ratio;
         let blocks = self.typed.rivals.iter_mut();
         for ((rival, block), entry) in
-            (self.key_rivals.iter_mut().zip(blocks)).zip(typing.cohort.of(timing))
+            (self.key_rivals.iter_mut().zip(blocks)).zip(typing.cohort.of(residual))
         {
-            let ratio = entry.ratio(timing.value, anyone);
+            let ratio = entry.ratio(residual.value, anyone);
             rival.sum[kind] = rival.sum[kind] * fade + ratio;
             block.sum[kind] += ratio;
         }
         self.typed.number[kind] += 1.0;
         self.key_number[kind] = self.key_number[kind] * fade + 1.0;
-        self.key_drift[kind] = self.key_drift[kind] * fade + own.deviation(timing);
+        self.key_drift[kind] = self.key_drift[kind] * fade + own.deviation(residual);
     }
 
     /// A keystroke is complete; `true` where it ended a block.
@@ -162,6 +177,15 @@ impl Trust {
         self.typed.clear();
         self.block(llr);
         true
+    }
+
+    /// Takes a repetition of the user name into account, by its log-likelihood ratio. Repetitions are averaged, so that
+    /// trying until one fits wins nothing.
+    pub(crate) fn named(&mut self, llr: f64) {
+        let llr = llr.clamp(-PHRASE.0, PHRASE.1);
+        self.phrase += llr as f32;
+        self.phrases += 1.0;
+        self.block(llr);
     }
 
     /// Takes one action into account. `true` where it ended a block.
@@ -247,6 +271,7 @@ impl Trust {
             .for_each(|sum| *sum *= fade);
         *pointer *= fade;
         *pointer_number *= fade;
+        self.phrase *= fade;
     }
 
     /// What all of it says at `now`.
@@ -269,11 +294,14 @@ impl Trust {
         let movement = pointing.normalised(self.pointer * per_action, rivals);
         let actions = f64::from(self.pointer_number) * fade;
         Reading {
+            phrase_llr: f64::from(self.phrase / self.phrases.max(1.0)) * fade,
+            phrases: f64::from(self.phrases),
             keys_llr: typing.calibration.llr(f64::from(score), keys),
             pointer_llr: pointing.calibration.llr(f64::from(movement), actions),
             keys,
             actions,
             margin: self.change.margin(part),
+            newest: self.change.newest(part),
             suspicion: self.change.suspicion(),
         }
     }
@@ -307,6 +335,7 @@ impl Trust {
         all(&self.keys.sum);
         all(&self.key_number);
         all(&self.key_drift);
+        all(&[self.phrase, self.phrases]);
         all(&[self.pointer, self.pointer_number]);
         all(&self.pointer_drift);
         self.key_rivals.iter().for_each(|rival| all(&rival.sum));
@@ -325,6 +354,8 @@ impl Trust {
         self.keys.sum = from.f32s(MOST)?;
         self.key_number = from.f32s(MOST)?;
         self.key_drift = from.f32s(MOST)?;
+        self.phrase = from.f32(MOST)?;
+        self.phrases = from.f32(MOST)?.max(0.0);
         self.pointer = from.f32(MOST)?;
         self.pointer_number = from.f32(MOST)?;
         self.pointer_drift = from.f32s(MOST)?;

@@ -38,6 +38,7 @@ fn push_allocates_nothing() {
         .chain(person["live"]["pointer"].as_array().unwrap())
         .map(|capture| common::event(capture, 1_794_000_000_000.0))
         .collect();
+    engine.expect(Some("that"));
     push_all(&mut engine, &person["live"]["keys"], 1_793_990_000_000.0);
     let before = ALLOCATIONS.get();
     events.iter().for_each(|event| engine.push(*event));

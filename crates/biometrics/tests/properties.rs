@@ -9,7 +9,9 @@ use std::sync::OnceLock;
 
 fn taught() -> Engine {
     static TAUGHT: OnceLock<Engine> = OnceLock::new();
-    TAUGHT.get_or_init(|| learned(&person(3))).clone()
+    let mut engine = TAUGHT.get_or_init(|| learned(&person(3))).clone();
+    engine.expect(Some("ABCD@example.com"));
+    engine
 }
 
 fn kinds() -> impl Strategy<Value = EventKind> {

@@ -87,6 +87,7 @@ pub fn restore(
     state: Option<Vec<u8>>,
 ) {
     let has_template = user.as_ref().is_some_and(|user| sealed.contains_key(user));
+    w.engine.expect(user.as_ref().map(UserName::as_str));
     w.person = Held {
         user,
         sealed,
@@ -124,6 +125,7 @@ pub async fn hold(user: &UserName) {
             w.person.aside.clear();
             w.person.state = None;
         }
+        w.engine.expect(Some(user.as_str()));
         w.person.user = Some(user.clone());
         let has_template = w.person.sealed.contains_key(user);
         w.person.template = if has_template {
@@ -220,6 +222,7 @@ pub async fn forget(user: &UserName) {
         if w.person.user.as_ref() == Some(user) {
             locked(w);
             w.engine.clear_template();
+            w.engine.expect(None);
             w.person.user = None;
             w.person.template = Template::Settled;
         }

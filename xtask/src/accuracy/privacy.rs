@@ -8,7 +8,7 @@ use super::corpus::{self, Typed};
 use super::measure::{Roc, Scored, eer};
 use super::typing::{self, Cut, Typists};
 use anyhow::Result;
-use biometrics::train::Keystroke;
+use biometrics::train::{Evidence, Keystroke, kept_pair};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -19,26 +19,40 @@ const LEARNED: u32 = 3;
 /// Words that more people than this share say nothing about anybody.
 const COMMON: usize = 6;
 
-/// A way to group keys: the representative of a key's group.
+/// A way to group keys.
 struct Grouping {
     name: &'static str,
-    group: fn(u8) -> u8,
+    /// The representative of a key's group; none where pairs are counted and compared as the engine does.
+    group: Option<fn(u8) -> u8>,
 }
 
-const GROUPINGS: [Grouping; 3] = [
+const GROUPINGS: [Grouping; 4] = [
     Grouping {
-        name: "44 classes (the engine's): every letter by itself",
-        group: |key| key,
+        name: "44 classes: every letter by itself",
+        group: Some(|key| key),
     },
     Grouping {
-        name: "12 groups: hand and row of a letter, space, backspace, the rest",
-        group: rows,
+        name: "24 groups: hand and row of a letter, every other class by itself",
+        group: Some(rows),
     },
     Grouping {
-        name: "4 groups: left hand, right hand, space and the rest",
-        group: hands,
+        name: "pairs of these groups and 100 common pairs, of residuals, and holds of 44 classes (the engine's)",
+        group: None,
+    },
+    Grouping {
+        name: "two groups of letters by hand, every other class by itself",
+        group: Some(hands),
     },
 ];
+
+impl Grouping {
+    fn pair(&self, before: u8, key: u8) -> u16 {
+        match self.group {
+            Some(group) => u16::from_be_bytes([group(before), group(key)]),
+            None => kept_pair(before, key),
+        }
+    }
+}
 
 fn rows(key: u8) -> u8 {
     match key {
@@ -60,7 +74,7 @@ fn hands(key: u8) -> u8 {
     }
 }
 
-type Pairs = BTreeMap<(u8, u8), f64>;
+type Pairs = BTreeMap<u16, f64>;
 
 /// The table of groupings: what the attacker gets, and what the verifier loses.
 pub fn table(data: &Path) -> Result<String> {
@@ -112,16 +126,50 @@ fn words(sessions: &Typed) -> BTreeSet<Vec<u8>> {
 }
 
 /// What a template counts.
-fn pairs(sessions: &Typed, group: fn(u8) -> u8) -> Pairs {
+fn pairs(sessions: &Typed, grouping: &Grouping) -> Pairs {
     let mut pairs = Pairs::new();
     for (_, keystrokes) in sessions.iter().filter(|(s, _)| *s < LEARNED) {
         for pair in keystrokes.windows(2) {
             *pairs
-                .entry((group(pair[0].key), group(pair[1].key)))
+                .entry(grouping.pair(pair[0].key, pair[1].key))
                 .or_default() += 1.0;
         }
     }
     pairs
+}
+
+/// How often each key was held.
+fn holds(sessions: &Typed) -> BTreeMap<u8, f64> {
+    let mut holds = BTreeMap::new();
+    for (_, keystrokes) in sessions.iter().filter(|(s, _)| *s < LEARNED) {
+        for keystroke in keystrokes {
+            *holds.entry(keystroke.key).or_default() += 1.0;
+        }
+    }
+    holds
+}
+
+/// How much more often a person typed a key than everybody else's text lets expect, as a logarithm.
+fn surprise(letters: &[BTreeMap<u8, f64>], person: usize, key: &u8) -> f64 {
+    let of = |holds: &BTreeMap<u8, f64>| {
+        (
+            holds.get(key).copied().unwrap_or(0.0),
+            holds.values().sum::<f64>(),
+        )
+    };
+    let (count, own) = of(&letters[person]);
+    let others = letters.iter().enumerate().filter(|(i, _)| *i != person);
+    let (all, total) = others
+        .map(|(_, holds)| of(holds))
+        .fold((0.0, 0.0), |sum, (n, of)| (sum.0 + n, sum.1 + of));
+    let expected = own * (all + 0.5) / f64::max(total, 1.0);
+    ((count + 0.1) / (expected + 0.1)).ln()
+}
+
+/// A word is as unlikely as its least likely part, and as all of them together.
+fn mean_and_least(evidence: &[f64]) -> f64 {
+    let mean = evidence.iter().sum::<f64>() / evidence.len().max(1) as f64;
+    mean + evidence.iter().copied().fold(f64::MAX, f64::min)
 }
 
 struct Attack {
@@ -131,10 +179,8 @@ struct Attack {
 }
 
 fn attack(people: &Typists, written: &[BTreeSet<Vec<u8>>], grouping: &Grouping) -> Attack {
-    let templates: Vec<Pairs> = people
-        .iter()
-        .map(|(_, s)| pairs(s, grouping.group))
-        .collect();
+    let templates: Vec<Pairs> = people.iter().map(|(_, s)| pairs(s, grouping)).collect();
+    let letters: Vec<BTreeMap<u8, f64>> = people.iter().map(|(_, s)| holds(s)).collect();
     let mut everybody = Pairs::new();
     for (pair, count) in templates.iter().flatten() {
         *everybody.entry(*pair).or_default() += count;
@@ -153,17 +199,20 @@ fn attack(people: &Typists, written: &[BTreeSet<Vec<u8>>], grouping: &Grouping) 
         let mut guesses: Vec<(f64, bool)> = Vec::new();
         for word in dictionary.keys() {
             let evidence = word.windows(2).map(|pair| {
-                let pair = ((grouping.group)(pair[0]), (grouping.group)(pair[1]));
+                let pair = grouping.pair(pair[0], pair[1]);
                 let count = template.get(&pair).copied().unwrap_or(0.0);
                 // Everybody else's text says how often the pair was to be expected.
                 let others = everybody.get(&pair).copied().unwrap_or(0.0) - count;
                 let expected = own * (others + 0.5) / (total - own);
                 ((count + 0.1) / (expected + 0.1)).ln()
             });
-            let evidence: Vec<f64> = evidence.collect();
-            let mean = evidence.iter().sum::<f64>() / evidence.len() as f64;
-            let least = evidence.iter().copied().fold(f64::MAX, f64::min);
-            guesses.push((mean + least, written[person].contains(*word)));
+            let mut score = mean_and_least(&evidence.collect::<Vec<f64>>());
+            if grouping.group.is_none() {
+                // Holds are counted per letter.
+                let evidence = word.iter().map(|key| surprise(&letters, person, key));
+                score += mean_and_least(&evidence.collect::<Vec<f64>>());
+            }
+            guesses.push((score, written[person].contains(*word)));
         }
         guesses.sort_by(|a, b| b.0.total_cmp(&a.0));
         right += guesses.iter().take(20).filter(|g| g.1).count();
@@ -193,7 +242,7 @@ fn error(people: &Typists, grouping: &Grouping) -> f64 {
         .iter()
         .map(|(name, sessions)| {
             let group = |k: &Keystroke| Keystroke {
-                key: (grouping.group)(k.key),
+                key: grouping.group.map_or(k.key, |group| group(k.key)),
                 ..*k
             };
             let sessions = sessions
@@ -219,7 +268,12 @@ fn error(people: &Typists, grouping: &Grouping) -> f64 {
         queries: None,
         followers: None,
     };
-    let model = typing::train(&half(0), LEARNED, &[]);
+    let evidence = if grouping.group.is_none() {
+        Evidence::Timings
+    } else {
+        Evidence::Fine
+    };
+    let model = typing::train_with(evidence, &half(0), LEARNED, &[]);
     let claims = typing::claims(&cut, &half(1), &model);
     let scored = claims.iter().map(|c| Scored {
         claimed: 0,

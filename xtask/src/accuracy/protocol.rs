@@ -4,7 +4,7 @@ use super::corpus::{self, Moves, is_development};
 use super::typing::{Cut, FOLLOWERS, Typists};
 use super::{phrase, pointer, typing};
 use anyhow::{Result, bail};
-use biometrics::train::{Typed, TypingModel};
+use biometrics::train::{Evidence, Typed, TypingModel};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::collections::{HashMap, hash_map::Entry};
 use std::path::{Path, PathBuf};
@@ -36,6 +36,8 @@ pub struct Parts {
     background: PathBuf,
     evaluate: PathBuf,
     typing: HashMap<(PathBuf, &'static str), Typists>,
+    /// Only what the engine compares.
+    engine: bool,
     /// By file and sessions enrolled on, one per group.
     models: HashMap<(&'static str, u32), Vec<TypingModel>>,
 }
@@ -49,11 +51,12 @@ pub enum Scores {
 }
 
 impl Parts {
-    pub fn new(background: &Path, evaluate: &Path) -> Self {
+    pub fn new(background: &Path, evaluate: &Path, engine: bool) -> Self {
         Self {
             background: background.into(),
             evaluate: evaluate.into(),
             typing: HashMap::new(),
+            engine,
             models: HashMap::new(),
         }
     }
@@ -179,8 +182,14 @@ impl Parts {
         if !self.models.contains_key(&key) {
             let groups = self.groups(cut.file)?;
             let others = self.foreign(cut.file)?;
+            let engine = self.engine;
             let models = in_parallel("learning about everybody", &groups, |(_, background)| {
-                typing::train(background, cut.gallery, &others)
+                if engine {
+                    let evidence = Evidence::Timings;
+                    typing::train_with(evidence, background, cut.gallery, &others)
+                } else {
+                    typing::train(background, cut.gallery, &others)
+                }
             });
             self.models.insert(key, models);
         }

@@ -92,16 +92,30 @@ pub fn claims(cut: &Cut, people: &Typists, model: &TypingModel) -> Vec<Claim> {
 
 /// A background model of typing: people of the same file, then some of other files.
 pub fn train(people: &Typists, gallery: u32, others: &[Typed]) -> TypingModel {
-    let evidence = if people.len() >= MANY {
-        Evidence::Tables
-    } else {
-        Evidence::Timings
-    };
+    let evidence = evidence(people);
+    train_with(evidence, people, gallery, others)
+}
+
+/// The same of what the engine compares, or of anything else.
+pub fn train_with(
+    evidence: Evidence,
+    people: &Typists,
+    gallery: u32,
+    others: &[Typed],
+) -> TypingModel {
     let own: Vec<Typed> = people
         .iter()
         .map(|(_, s)| typed(s, gallery as usize))
         .collect();
     TypingModel::train(&own, others, COHORT, evidence)
+}
+
+fn evidence(people: &Typists) -> Evidence {
+    if people.len() >= MANY {
+        Evidence::Tables
+    } else {
+        Evidence::Fine
+    }
 }
 
 /// One person of the background.

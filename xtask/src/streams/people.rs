@@ -2,6 +2,7 @@
 //!
 //! A person is one Monaco typist and one SapiMouse user; the pair is not one person in reality. People are judged by a
 //! background model that never saw them: there is one per fold, and only people of one fold play strangers to each other.
+//! Their user name is the phrase of one CMU subject, as far as there are subjects: a third person in reality.
 
 use crate::accuracy::{
     self,
@@ -30,6 +31,16 @@ const LONGEST_REST: f64 = 5_000.0;
 const FIRST: f64 = 1_793_610_000_000.0;
 const DAY: f64 = 86_400_000.0;
 pub const LIVE: f64 = FIRST + 9.0 * DAY;
+/// The letters and digits of the CMU phrase as a user name, and its keys: the full stop before and enter after belong to
+/// the phrase, not to the name.
+const NAME: &str = "tie5roanl@example.com";
+const PHRASE: &[u8; 11] = b"\xbeTIE5ROANL\r";
+/// Repetitions that are learned on each day, and those that are judged: the subject's own later ones, and the first ones
+/// of strangers.
+const NAMED: [usize; 2] = [15, 35];
+const A_SESSION: usize = 50;
+const LATER: usize = 200;
+const APART: usize = 25;
 
 /// One person: an engine that has learned them, and what they do later, each at times from 0 on.
 pub struct Person {
@@ -39,9 +50,21 @@ pub struct Person {
     pub learned: Vec<Event>,
     pub keys: Vec<Event>,
     pub pointer: Vec<Event>,
+    /// Repetitions of the user name in order; empty where there is no subject for it.
+    names: Vec<Vec<Event>>,
 }
 
 impl Person {
+    /// A later repetition of the own user name.
+    pub fn own_name(&self, n: usize) -> Option<&[Event]> {
+        self.names.get(LATER + APART * n).map(Vec::as_slice)
+    }
+
+    /// One of the first repetitions of it, as a stranger types another person's.
+    pub fn strange_name(&self, n: usize) -> Option<&[Event]> {
+        self.names.get(n).map(Vec::as_slice)
+    }
+
     /// Keyboard and pointer in turns, with the pointer's recording repeated as often as it is needed.
     pub fn activity(&self) -> Vec<Event> {
         let mut events = Vec::new();
@@ -88,6 +111,7 @@ pub fn at(event: Event, at: f64) -> Event {
 pub fn load(data: &Path) -> Result<Vec<Person>> {
     let typists = corpus::typing(data, "monaco_free_text")?;
     let movers = corpus::pointer(data, "sapimouse")?;
+    let (_, subjects) = corpus::repeated(data, "cmu")?;
     let typed: Vec<_> = typists
         .iter()
         .map(|(_, sessions)| accuracy::typed(sessions, GALLERY))
@@ -118,10 +142,19 @@ pub fn load(data: &Path) -> Result<Vec<Person>> {
             let sessions: Vec<&[Keystroke]> = typist.iter().map(|(_, k)| k.as_slice()).collect();
             let long = pointer(mover.get("3min").map_or(&[][..], Vec::as_slice));
             let mut engine = Engine::new(model);
+            engine.expect(Some(NAME));
+            let subject = subjects.get(i).map_or(&[][..], |(_, rows)| rows.as_slice());
+            let names: Vec<Vec<Event>> = subject.iter().map(|times| name(times)).collect();
             let turn = long.last().map_or(0.0, |event| event.at) / LEARNED as f64 + 1.0;
             for day in 0..LEARNED {
                 engine.reset();
                 let mut now = FIRST + DAY * day as f64;
+                for n in NAMED {
+                    let origin = now - 60_000.0 + 1_000.0 * n as f64;
+                    for event in names.get(A_SESSION * day + n).into_iter().flatten() {
+                        push(&mut engine, *event, origin);
+                    }
+                }
                 for event in keys(&sessions[day..=day]) {
                     now = now.max(push(&mut engine, event, FIRST + DAY * day as f64));
                 }
@@ -135,6 +168,7 @@ pub fn load(data: &Path) -> Result<Vec<Person>> {
             people.push(Person {
                 fold,
                 engine,
+                names,
                 learned: keys(&sessions[..LEARNED]),
                 keys: keys(&sessions[LEARNED..]),
                 pointer: pointer(mover.get("1min").map_or(&[][..], Vec::as_slice)),
@@ -149,6 +183,25 @@ pub fn push(engine: &mut Engine, event: Event, origin: f64) -> f64 {
     let event = at(event, origin + event.at);
     engine.push(event);
     event.at
+}
+
+/// Key events of one repetition of the phrase: per key its hold, and in between press to press and release to press.
+fn name(times: &[f64]) -> Vec<Event> {
+    let (mut events, mut down) = (Vec::new(), 0.0);
+    for (place, &key) in PHRASE.iter().enumerate() {
+        let Some(&hold) = times.get(3 * place) else {
+            break;
+        };
+        for (at, kind) in [
+            (down, EventKind::KeyDown { key }),
+            (down + hold, EventKind::KeyUp { key }),
+        ] {
+            events.push(Event { at, kind });
+        }
+        down += times.get(3 * place + 1).copied().unwrap_or(0.0);
+    }
+    events.sort_by(|a, b| a.at.total_cmp(&b.at));
+    events
 }
 
 /// Key events of sessions one after the other, in order of time.

@@ -14,6 +14,7 @@ const OVER: f64 = 3.0;
 /// Moments after the takeover, in ms, that shares are told for.
 const MOMENTS: [f64; 6] = [5e3, 15e3, 30e3, 60e3, 120e3, 300e3];
 /// Thresholds that curves are drawn over.
+const LEAST: usize = 14;
 const STEPS: usize = 92;
 const STEP: f64 = 0.25;
 /// Draws of people for intervals.
@@ -25,7 +26,15 @@ struct Moment {
     at: f64,
     keys: u32,
     suspicion: f64,
+    /// What the person's own template tolerates, whatever the threshold.
+    tolerance: f64,
     verdict: Verdict,
+}
+
+impl Moment {
+    fn is_flagged(&self, threshold: f64) -> bool {
+        self.suspicion >= threshold.max(self.tolerance)
+    }
 }
 
 /// One person's own activity, and the takeovers of their session.
@@ -84,12 +93,14 @@ fn watch(engine: &mut Engine, event: Event, origin: f64, seen: &mut Vec<Moment>)
             verdict,
             keys,
             suspicion,
+            tolerance,
             ..
         } = engine.assess(now);
         seen.push(Moment {
             at: event.at,
             keys,
             suspicion,
+            tolerance,
             verdict,
         });
     }
@@ -99,7 +110,7 @@ fn watch(engine: &mut Engine, event: Event, origin: f64, seen: &mut Vec<Moment>)
 fn alarms(own: &[Moment], threshold: f64) -> u32 {
     let (mut alarms, mut is_on) = (0, false);
     for moment in own {
-        if !is_on && moment.suspicion >= threshold {
+        if !is_on && moment.is_flagged(threshold) {
             alarms += 1;
             is_on = true;
         } else if moment.suspicion < OVER.min(threshold) {
@@ -110,7 +121,7 @@ fn alarms(own: &[Moment], threshold: f64) -> u32 {
 }
 
 fn flagged(seen: &[Moment], threshold: f64) -> Option<&Moment> {
-    seen.iter().find(|moment| moment.suspicion >= threshold)
+    seen.iter().find(|moment| moment.is_flagged(threshold))
 }
 
 fn hours(records: &[&Record]) -> f64 {
@@ -123,42 +134,11 @@ fn rate(records: &[&Record], threshold: f64) -> f64 {
     f64::from(alarms) / hours(records)
 }
 
-/// The line ln(rate) = scale - rise * threshold through the thresholds with a rate between a tenth of the greatest and
-/// what three alarms in all of the recorded time would be.
-fn line(records: &[&Record]) -> (f64, f64) {
-    let least = 3.0 / hours(records);
-    let mut points: Vec<(f64, f64)> = Vec::new();
-    for step in 12..STEPS {
-        let threshold = step as f64 * STEP;
-        let rate = rate(records, threshold);
-        if rate >= least {
-            points.push((threshold, rate.ln()));
-        }
-    }
-    let n = points.len().max(1) as f64;
-    let (mx, my) = points
-        .iter()
-        .fold((0.0, 0.0), |(x, y), p| (x + p.0 / n, y + p.1 / n));
-    let (xy, xx) = points.iter().fold((0.0, 1e-9), |(xy, xx), p| {
-        (xy + (p.0 - mx) * (p.1 - my), xx + (p.0 - mx) * (p.0 - mx))
-    });
-    let rise = (-xy / xx).max(1e-3);
-    (my + rise * mx, rise)
-}
-
-/// The least threshold with so many alarms per hour; extrapolated beyond what was recorded.
-fn threshold_for(records: &[&Record], per_hour: f64) -> (f64, bool) {
-    let measured = (4..STEPS)
-        .map(|step| step as f64 * STEP)
-        .find(|&threshold| rate(records, threshold) <= per_hour);
-    let is_measured = per_hour * hours(records) >= 1.0;
-    let (scale, rise) = line(records);
-    let drawn = (scale - per_hour.ln()) / rise;
-    match measured {
-        Some(threshold) if is_measured => (threshold, true),
-        Some(threshold) => (threshold.max(drawn), false),
-        None => (drawn, false),
-    }
+/// The least threshold with so many alarms per hour. The engine has none below the first.
+fn threshold_for(records: &[&Record], per_hour: f64) -> f64 {
+    let all = (LEAST..STEPS).map(|step| step as f64 * STEP);
+    let mut fitting = all.filter(|&threshold| rate(records, threshold) <= per_hour);
+    fitting.next().unwrap_or(f64::INFINITY)
 }
 
 fn share_within(records: &[&Record], threshold: f64, ms: f64) -> f64 {
@@ -173,20 +153,30 @@ fn share_within(records: &[&Record], threshold: f64, ms: f64) -> f64 {
 fn written(records: &[Record]) -> String {
     let all: Vec<&Record> = records.iter().collect();
     let takeovers: usize = all.iter().map(|r| r.takeovers.len()).sum();
-    let (scale, rise) = line(&all);
     let mut text = format!(
-        "{} people, {:.2} hours of their own activity, {takeovers} takeovers; alarms per hour ≈ exp({scale:.2} - {rise:.3} × threshold).\n\n\
+        "{} people, {:.2} hours of their own activity, {takeovers} takeovers. Alarms by threshold:{}.\n\n\
          | false alarms, one per | threshold | flagged within 5 s | 15 s | 30 s | 60 s | 120 s | 300 s | median | 90th percentile | keys, median | keys, 90th |\n\
          | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n",
         records.len(),
-        hours(&all)
+        hours(&all),
+        (LEAST..STEPS)
+            .step_by(6)
+            .map(|step| step as f64 * STEP)
+            .map(|t| {
+                let number: u32 = all.iter().map(|r| alarms(&r.own, t)).sum();
+                format!(" {t} {number}")
+            })
+            .collect::<Vec<_>>()
+            .join(",")
     );
-    for every in [1.0, 2.0, 4.0, 8.0] {
-        let (threshold, measured) = threshold_for(&all, 1.0 / every);
-        let mut row = format!(
-            "| {every} h{} | {threshold:.2} |",
-            if measured { "" } else { " (extrapolated)" }
-        );
+    let hours = hours(&all);
+    for (name, per_hour) in [
+        ("1 h".to_owned(), 1.0),
+        ("2 h".to_owned(), 0.5),
+        (format!("none in {hours:.1} h"), 0.0),
+    ] {
+        let threshold = threshold_for(&all, per_hour);
+        let mut row = format!("| {name} | {threshold:.2} |");
         for ms in MOMENTS {
             let interval = bootstrap(DRAWS, records.len(), |draw| {
                 let drawn: Vec<&Record> = draw.iter().map(|&i| &records[i]).collect();

@@ -1,12 +1,12 @@
 //! How much likelier a timing is for one person than for anybody.
 
-use super::{FEATURES, KINDS, Population, Shift, Timing, cell_of};
+use super::{KINDS, Population, Residual, Shift};
 use libm::{logf, sqrtf};
 
 /// What one timing may contribute at most, in nats.
 const CLIP: f32 = 4.0;
 /// Squared distances, in variances, are bounded here: heavier tails than a Gaussian's.
-const FAR: f32 = 9.0;
+pub(super) const FAR: f32 = 9.0;
 
 /// A person's adapted model, as tables for scoring.
 #[derive(Debug, Clone)]
@@ -33,9 +33,9 @@ impl KeyModel {
         sum: impl Fn(usize) -> f32,
     ) -> Self {
         let entry = |feature: usize| {
-            let count = count(cell_of(feature));
+            let count = count(population.layout.cell_of(feature));
             let own = shift.variance(population, feature, count).max(1e-4);
-            let anyone = population.within[feature] + population.between[feature];
+            let anyone = population.wide(feature);
             Entry {
                 mean: shift.mean(population, feature, count, sum(feature)),
                 precision: 1.0 / own,
@@ -43,20 +43,20 @@ impl KeyModel {
             }
         };
         Self {
-            table: (0..FEATURES).map(entry).collect(),
+            table: (0..population.layout.features()).map(entry).collect(),
         }
     }
 
-    /// The clipped log-likelihood ratio of one timing; `anyone` is [`Population::distance`] of it.
+    /// The clipped log-likelihood ratio of one residual; `anyone` is [`Population::distance`] of it.
     #[inline]
-    pub(crate) fn ratio(&self, timing: Timing, anyone: f32) -> f32 {
-        self.table[usize::from(timing.feature)].ratio(timing.value, anyone)
+    pub(crate) fn ratio(&self, residual: Residual, anyone: f32) -> f32 {
+        self.table[usize::from(residual.feature)].ratio(residual.value, anyone)
     }
 
-    /// How far a timing lies from the person's mean, in their standard deviations, bounded.
-    pub(crate) fn deviation(&self, timing: Timing) -> f32 {
-        let entry = &self.table[usize::from(timing.feature)];
-        ((timing.value - entry.mean) * sqrtf(entry.precision)).clamp(-3.0, 3.0)
+    /// How far a residual lies from the person's mean, in their standard deviations, bounded.
+    pub(crate) fn deviation(&self, residual: Residual) -> f32 {
+        let entry = &self.table[usize::from(residual.feature)];
+        ((residual.value - entry.mean) * sqrtf(entry.precision)).clamp(-3.0, 3.0)
     }
 }
 
@@ -78,8 +78,9 @@ pub(crate) struct Cohort {
 
 impl Cohort {
     pub(crate) fn new(models: &[KeyModel]) -> Self {
+        let features = models.first().map_or(0, |model| model.table.len());
         let table =
-            (0..FEATURES).flat_map(|feature| models.iter().map(move |model| model.table[feature]));
+            (0..features).flat_map(|feature| models.iter().map(move |model| model.table[feature]));
         Self {
             people: models.len(),
             table: table.collect(),
@@ -92,19 +93,9 @@ impl Cohort {
 
     /// One entry per person.
     #[inline]
-    pub(crate) fn of(&self, timing: Timing) -> &[Entry] {
-        let begin = usize::from(timing.feature) * self.people;
+    pub(crate) fn of(&self, residual: Residual) -> &[Entry] {
+        let begin = usize::from(residual.feature) * self.people;
         &self.table[begin..begin + self.people]
-    }
-}
-
-impl Population {
-    /// The squared distance of a value from everybody's mean, in variances, bounded.
-    #[inline]
-    pub(crate) fn distance(&self, timing: Timing) -> f32 {
-        let feature = usize::from(timing.feature);
-        let d = timing.value - self.mean[feature];
-        (d * d / (self.within[feature] + self.between[feature])).min(FAR)
     }
 }
 

@@ -1,6 +1,6 @@
 //! One person's typing as sums, and the model adapted from it.
 
-use super::{CELLS, FEATURES, KINDS, KeyModel, Population, Timing, cell_of, kind_of};
+use super::{KINDS, KeyModel, Layout, Population, Residual};
 
 /// Occurrences per cell beyond which old ones fade: a norm follows slow drift.
 const MOST: f32 = 400.0;
@@ -8,6 +8,7 @@ const MOST: f32 = 400.0;
 /// Counts and sums: enough to adapt a model, and to be added to another person-day of the same person.
 #[derive(Debug, Clone)]
 pub(crate) struct KeyNorm {
+    layout: Layout,
     /// Occurrences, per cell.
     pub count: Box<[f32]>,
     /// Sum of values, per feature.
@@ -20,9 +21,14 @@ pub(crate) struct KeyNorm {
 
 impl KeyNorm {
     pub(crate) fn new() -> Self {
+        Self::with(Layout::GROUPS)
+    }
+
+    pub(crate) fn with(layout: Layout) -> Self {
         Self {
-            count: vec![0.0; CELLS].into(),
-            sum: vec![0.0; FEATURES].into(),
+            layout,
+            count: vec![0.0; layout.cells()].into(),
+            sum: vec![0.0; layout.features()].into(),
             squares: [0.0; KINDS],
             keys: 0,
         }
@@ -39,12 +45,12 @@ impl KeyNorm {
         self.keys == 0
     }
 
-    /// Adds one timing, winsorised so that a single odd one moves nothing.
-    pub(crate) fn add(&mut self, population: &Population, timing: Timing) {
-        let (feature, kind) = (usize::from(timing.feature), usize::from(timing.kind));
-        let value = population.winsorise(feature, timing.value);
+    /// Adds one residual, winsorised so that a single odd one moves nothing.
+    pub(crate) fn add(&mut self, population: &Population, residual: Residual) {
+        let (feature, kind) = (usize::from(residual.feature), usize::from(residual.kind));
+        let value = population.winsorise(residual);
         if kind <= 1 {
-            self.count[cell_of(feature)] += 1.0;
+            self.count[self.layout.cell_of(feature)] += 1.0;
         }
         self.sum[feature] += value;
         self.squares[kind] += f64::from(value) * f64::from(value);
@@ -67,19 +73,21 @@ impl KeyNorm {
 
     /// Cells over the bound shrink to it; the squares lose what those occurrences had, at the kind's mean residual.
     fn fade(&mut self) {
+        let layout = self.layout;
         let mut number = [0.0f64; KINDS];
         let mut explained = [0.0f64; KINDS];
         for (feature, &sum) in self.sum.iter().enumerate() {
-            let count = f64::from(self.count[cell_of(feature)]);
+            let (cell, kind) = (layout.cell_of(feature), layout.kind_of(feature));
+            let count = f64::from(self.count[cell]);
             if count > 0.0 {
-                number[kind_of(feature)] += count;
-                explained[kind_of(feature)] += f64::from(sum) * f64::from(sum) / count;
+                number[kind] += count;
+                explained[kind] += f64::from(sum) * f64::from(sum) / count;
             }
         }
         let residual: [f64; KINDS] =
             std::array::from_fn(|k| (self.squares[k] - explained[k]).max(0.0) / number[k].max(1.0));
-        for feature in 0..FEATURES {
-            let (kind, count) = (kind_of(feature), self.count[cell_of(feature)]);
+        for feature in 0..layout.features() {
+            let (kind, count) = (layout.kind_of(feature), self.count[layout.cell_of(feature)]);
             if count > MOST {
                 let mean = f64::from(self.sum[feature] / count);
                 self.squares[kind] -= f64::from(count - MOST) * (mean * mean + residual[kind]);
@@ -101,14 +109,14 @@ impl KeyNorm {
 
     /// How this person differs from everybody on the whole.
     pub(crate) fn shift(&self, population: &Population) -> Shift {
-        let p = population;
+        let (p, layout) = (population, self.layout);
         let mut number = [0.0f64; KINDS];
         let mut offset = [0.0f64; KINDS];
         let mut expected = [0.0f64; KINDS];
         for (feature, &sum) in self.sum.iter().enumerate() {
-            let (kind, count) = (kind_of(feature), self.count[cell_of(feature)]);
+            let (kind, count) = (layout.kind_of(feature), self.count[layout.cell_of(feature)]);
             number[kind] += f64::from(count);
-            offset[kind] += f64::from(sum - count * p.mean[feature]);
+            offset[kind] += f64::from(sum);
             expected[kind] += f64::from(count * p.within[feature]);
         }
         let offset: [f64; KINDS] = std::array::from_fn(|kind| offset[kind] / (number[kind] + 10.0));
@@ -118,10 +126,11 @@ impl KeyNorm {
         };
         let mut residual = self.squares;
         for (feature, &sum) in self.sum.iter().enumerate() {
-            let count = self.count[cell_of(feature)];
+            let count = self.count[layout.cell_of(feature)];
             if count > 0.0 {
                 let m = f64::from(shift.mean(p, feature, count, sum));
-                residual[kind_of(feature)] += f64::from(count) * m * m - 2.0 * m * f64::from(sum);
+                residual[layout.kind_of(feature)] +=
+                    f64::from(count) * m * m - 2.0 * m * f64::from(sum);
             }
         }
         for kind in 0..KINDS {
@@ -146,12 +155,13 @@ pub(crate) struct Shift {
 impl Shift {
     /// The MAP mean of a feature that was seen `count` times with this sum.
     pub(crate) fn mean(&self, p: &Population, feature: usize, count: f32, sum: f32) -> f32 {
-        let shifted = p.mean[feature] + self.offset[kind_of(feature)];
+        let shifted = self.offset[p.layout.kind_of(feature)];
         shifted + (sum - count * shifted) / (count + p.shrinkage(feature))
     }
 
     /// The person's variance of a feature, with what is unknown about the mean.
     pub(crate) fn variance(&self, p: &Population, feature: usize, count: f32) -> f32 {
-        p.within[feature] * (self.ratio[kind_of(feature)] + 1.0 / (count + p.shrinkage(feature)))
+        p.within[feature]
+            * (self.ratio[p.layout.kind_of(feature)] + 1.0 / (count + p.shrinkage(feature)))
     }
 }

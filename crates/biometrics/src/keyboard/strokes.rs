@@ -1,6 +1,6 @@
 //! Key events to timings, without allocation: a ring of the last strokes waits for their releases.
 
-use super::{CLASSES, PAIRS, class_of};
+use super::{CLASSES, Layout, class_of, pair_of_person};
 use libm::log;
 
 /// Presses further apart than this are a pause, not a rhythm, in ms.
@@ -22,18 +22,20 @@ pub(crate) struct Stroke {
     pub up: f64,
 }
 
-/// One observation: the logarithm of a time, as a value of a feature.
+/// One observation: the logarithm of a time, with its place among everybody's and its feature of a person.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Timing {
+    pub place: u16,
     pub feature: u16,
     pub kind: u8,
     pub value: f32,
 }
 
 /// The hold of a stroke, where it is one.
-fn hold_of(stroke: &Stroke) -> Option<Timing> {
+pub(super) fn hold_of(stroke: &Stroke) -> Option<Timing> {
     let held = stroke.up - stroke.down;
     (held > HOLD.0 && held < HOLD.1).then(|| Timing {
+        place: u16::from(stroke.class),
         feature: u16::from(stroke.class),
         kind: 0,
         value: log(held) as f32,
@@ -41,16 +43,18 @@ fn hold_of(stroke: &Stroke) -> Option<Timing> {
 }
 
 /// The three timings of two strokes in a row, unless a pause lies between them.
-fn pair_of(before: &Stroke, stroke: &Stroke) -> Option<[Timing; 3]> {
+pub(super) fn pair_of(before: &Stroke, stroke: &Stroke) -> Option<[Timing; 3]> {
     let press = stroke.down - before.down;
     if !(0.0..PAUSE).contains(&press) {
         return None;
     }
     let gap = stroke.down - before.up + OVERLAP;
     let release = stroke.up - before.up + OVERLAP;
-    let pair = usize::from(before.class) * CLASSES + usize::from(stroke.class);
+    let place = usize::from(before.class) * CLASSES + usize::from(stroke.class);
+    let kept = pair_of_person(before.class, stroke.class);
     let timing = |kind: usize, value: f64| Timing {
-        feature: (CLASSES + (kind - 1) * PAIRS + pair) as u16,
+        place: Layout::CLASSES.pair(kind, place),
+        feature: Layout::GROUPS.pair(kind, kept),
         kind: kind as u8,
         value: log(value) as f32,
     };

@@ -1,6 +1,6 @@
 //! The keyboard's part of a background model.
 
-use super::{Cohort, KINDS, Population};
+use super::{Cohort, KINDS, Phrasing, Population};
 use crate::calibration::{Calibration, normalise};
 
 /// Added to the rivals' spread, so that few rivals that agree do not blow a score up.
@@ -14,6 +14,8 @@ pub(crate) struct Typing {
     /// How much each kind of timing counts; four in sum.
     pub weight: [f32; KINDS],
     pub calibration: Calibration,
+    /// How a phrase that is typed again and again is read.
+    pub phrasing: Phrasing,
 }
 
 impl Typing {

@@ -4,10 +4,11 @@ use super::calibrate::{Claim, fit, slopes};
 use super::logistic::Fusion;
 use super::population::population;
 use super::tables::{ALL, TABLES, places, ratios, shares};
+use super::words;
 use crate::calibration::Calibration;
 use crate::keyboard::{
-    Cohort, FEATURES, KINDS, KeyModel, KeyNorm, Population, Stroke, Timing, Typing, class_of,
-    timings_of,
+    Cohort, KINDS, KeyModel, KeyNorm, Layout, PLACES, Population, Residual, Stroke, Timing, Typing,
+    class_of, timings_of,
 };
 
 /// Keystrokes per calibrated amount of evidence.
@@ -26,16 +27,38 @@ const WEIGHED_BY: usize = 2;
 const RIDGE: f64 = 0.3;
 const RIDGE_OF_ALL: f64 = 1e-3;
 const OTHERS: usize = 40;
-/// Kinds of evidence: timings, then tables.
-const SCORES: usize = KINDS + TABLES;
+/// Kinds of evidence: timings per group of keys, the same per class, tables.
+const SCORES: usize = 2 * KINDS + TABLES;
+const FINE: usize = KINDS;
+const TABLED: usize = 2 * KINDS;
 
 /// What is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Evidence {
-    /// What the engine compares: four kinds of timing.
+    /// What the engine compares: four kinds of timing per group of keys and pair of groups.
     Timings,
-    /// Also tables of how timings go together; they need hundreds of people to weigh them.
+    /// The same per class of keys and pair of classes, which a template does not hold.
+    Fine,
+    /// Both, and tables of how timings go together; they need hundreds of people to weigh them.
     Tables,
+}
+
+impl Evidence {
+    /// Which of the scores are weighed; the others count nothing.
+    const fn scores(self) -> std::ops::Range<usize> {
+        match self {
+            Self::Timings => 0..KINDS,
+            Self::Fine => FINE..TABLED,
+            Self::Tables => 0..SCORES,
+        }
+    }
+}
+
+/// What is known per class, where that is compared.
+#[derive(Debug, Clone)]
+struct Fine {
+    population: Population,
+    cohort: Cohort,
 }
 
 /// One recorded keystroke.
@@ -51,16 +74,22 @@ pub struct Keystroke {
 
 /// The timings of one keystroke: hold, and three of the pair that it ends.
 #[derive(Debug, Clone, Copy)]
-pub struct Row(pub(crate) [Option<Timing>; KINDS]);
+pub struct Row {
+    pub(crate) key: u8,
+    pub(crate) times: [Option<Timing>; KINDS],
+}
 
 impl Row {
     /// Without what reaches back to the keystroke before.
     pub fn first(self) -> Row {
-        Row([self.0[0], None, None, None])
+        Row {
+            times: [self.times[0], None, None, None],
+            ..self
+        }
     }
 
     pub(crate) fn timings(&self) -> impl Iterator<Item = Timing> {
-        self.0.into_iter().flatten()
+        self.times.into_iter().flatten()
     }
 }
 
@@ -95,9 +124,12 @@ pub fn rows(session: &[Keystroke]) -> Vec<Row> {
         .iter()
         .map(|keystroke| {
             let stroke = stroke(keystroke);
-            let mut row = Row([None; KINDS]);
+            let mut row = Row {
+                key: keystroke.key,
+                times: [None; KINDS],
+            };
             timings_of(before.as_ref(), &stroke, |t| {
-                row.0[usize::from(t.kind)] = Some(t)
+                row.times[usize::from(t.kind)] = Some(t)
             });
             before = Some(stroke);
             row
@@ -109,10 +141,11 @@ pub fn rows(session: &[Keystroke]) -> Vec<Row> {
 #[derive(Debug, Clone)]
 pub struct TypingModel {
     pub(crate) typing: Typing,
-    /// What the rivals typed, and how often anybody typed each feature: for the model file.
+    /// What the rivals typed, and how often anybody typed at each place: for the model file.
     pub(crate) rivals: Vec<KeyNorm>,
     pub(crate) seen: Vec<u32>,
     evidence: Evidence,
+    fine: Option<Fine>,
     weight: [f32; SCORES],
     /// Everybody's tables, and those of the rivals: place by place, all rivals of a place together.
     share: Vec<f32>,
@@ -123,6 +156,7 @@ pub struct TypingModel {
 #[derive(Debug, Clone)]
 pub struct Typist {
     model: KeyModel,
+    fine: Option<KeyModel>,
     /// Logarithms of ratios per place of the tables; empty where they are not compared.
     ratios: Vec<f32>,
 }
@@ -135,8 +169,9 @@ struct Trial {
 
 /// What is observed in a window.
 struct Observed {
-    /// Each timing with its distance from everybody's.
-    timings: Vec<(Timing, f32)>,
+    /// Each residual with its distance from everybody's: of groups, and of classes.
+    residuals: Vec<(Residual, f32)>,
+    fine: Vec<(Residual, f32)>,
     /// Table and place.
     places: Vec<(usize, usize)>,
     /// Observations per kind of evidence.
@@ -159,6 +194,7 @@ impl TypingModel {
             people.len()
         };
         let mut model = uncalibrated(&everyone, cohort, evidence);
+        let mut phrases = words::Trials::default();
         let mut trials: Vec<Vec<Trial>> = AMOUNTS.iter().map(|_| Vec::new()).collect();
         for fold in 0..FOLDS {
             let is_held = |i: usize| i < calibrating && i % FOLDS == fold;
@@ -169,9 +205,13 @@ impl TypingModel {
             };
             let (held, rest) = (pick(true), pick(false));
             if !held.is_empty() && !rest.is_empty() {
-                uncalibrated(&rest, cohort, evidence).trials(&held, &mut trials);
+                let model = uncalibrated(&rest, cohort, evidence);
+                let (population, phrasing) = (&model.typing.population, &model.typing.phrasing);
+                phrases.add(&held, population, phrasing);
+                model.trials(&held, &mut trials);
             }
         }
+        model.typing.phrasing.calibration = phrases.calibration();
         model.weight = weights(&trials[WEIGHED_BY], calibrating, evidence);
         model.typing.weight.copy_from_slice(&model.weight[..KINDS]);
         let knots = AMOUNTS
@@ -190,11 +230,13 @@ impl TypingModel {
     pub fn enrol(&self, rows: &[Row]) -> Typist {
         let population = &self.typing.population;
         let ratios = match self.evidence {
-            Evidence::Timings => Vec::new(),
+            Evidence::Timings | Evidence::Fine => Vec::new(),
             Evidence::Tables => ratios(&counts_of(population, rows), &self.share),
         };
+        let adapted = |p: &Population| norm_of(p, rows).adapt(p);
         Typist {
-            model: norm_of(population, rows).adapt(population),
+            model: adapted(population),
+            fine: self.fine.as_ref().map(|fine| adapted(&fine.population)),
             ratios,
         }
     }
@@ -214,17 +256,26 @@ impl TypingModel {
     fn observe(&self, window: &[Row]) -> Observed {
         let population = &self.typing.population;
         let mut observed = Observed {
-            timings: Vec::with_capacity(window.len() * KINDS),
+            residuals: Vec::with_capacity(window.len() * KINDS),
+            fine: Vec::new(),
             places: Vec::new(),
             number: [0.0; SCORES],
         };
         for timing in window.iter().flat_map(Row::timings) {
             observed.number[usize::from(timing.kind)] += 1.0;
-            observed.timings.push((timing, population.distance(timing)));
+            let residual = population.residual(timing);
+            let observed_as = (residual, population.distance(residual));
+            observed.residuals.push(observed_as);
+            if let Some(Fine { population, .. }) = &self.fine {
+                observed.number[FINE + usize::from(timing.kind)] += 1.0;
+                let residual = population.residual(timing);
+                let observed_as = (residual, population.distance(residual));
+                observed.fine.push(observed_as);
+            }
         }
         if self.evidence == Evidence::Tables {
             each_place(population, window, |table, place| {
-                observed.number[KINDS + table] += 1.0;
+                observed.number[TABLED + table] += 1.0;
                 observed.places.push((table, place));
             });
         }
@@ -235,15 +286,22 @@ impl TypingModel {
         let observed = self.observe(window);
         let cohort = &self.typing.cohort;
         let mut rivals = vec![[0.0; SCORES]; cohort.len()];
-        for &(timing, anyone) in &observed.timings {
-            for (rival, entry) in rivals.iter_mut().zip(cohort.of(timing)) {
-                rival[usize::from(timing.kind)] += entry.ratio(timing.value, anyone);
+        let mut add = |cohort: &Cohort, residuals: &[(Residual, f32)], first: usize| {
+            for &(residual, anyone) in residuals {
+                for (rival, entry) in rivals.iter_mut().zip(cohort.of(residual)) {
+                    rival[first + usize::from(residual.kind)] +=
+                        entry.ratio(residual.value, anyone);
+                }
             }
+        };
+        add(cohort, &observed.residuals, 0);
+        if let Some(fine) = &self.fine {
+            add(&fine.cohort, &observed.fine, FINE);
         }
         for &(table, place) in &observed.places {
             let begin = place * cohort.len();
             for (rival, ratio) in rivals.iter_mut().zip(&self.rival_ratios[begin..]) {
-                rival[KINDS + table] += ratio;
+                rival[TABLED + table] += ratio;
             }
         }
         rivals.iter_mut().for_each(|sums| observed.average(sums));
@@ -300,11 +358,17 @@ impl Observed {
     /// Mean contributions under one person's model.
     fn under(&self, typist: &Typist) -> [f32; SCORES] {
         let mut sums = [0.0; SCORES];
-        for &(timing, anyone) in &self.timings {
-            sums[usize::from(timing.kind)] += typist.model.ratio(timing, anyone);
+        let mut add = |model: &KeyModel, residuals: &[(Residual, f32)], first: usize| {
+            for &(residual, anyone) in residuals {
+                sums[first + usize::from(residual.kind)] += model.ratio(residual, anyone);
+            }
+        };
+        add(&typist.model, &self.residuals, 0);
+        if let Some(fine) = &typist.fine {
+            add(fine, &self.fine, FINE);
         }
         for &(table, place) in &self.places {
-            sums[KINDS + table] += typist.ratios[place];
+            sums[TABLED + table] += typist.ratios[place];
         }
         self.average(&mut sums);
         sums
@@ -330,12 +394,14 @@ fn weights(trials: &[Trial], people: usize, evidence: Evidence) -> [f32; SCORES]
         claims.extend(trial.claims.iter().map(of));
     }
     let mut found = [0.0f64; SCORES];
+    let ridge = RIDGE / people.max(1) as f64;
     match evidence {
-        Evidence::Timings => {
-            let timed =
-                |(x, genuine): &([f64; SCORES], bool)| (std::array::from_fn(|k| x[k]), *genuine);
-            let claims: Vec<([f64; KINDS], bool)> = claims.iter().map(timed).collect();
-            found[..KINDS].copy_from_slice(&slopes(&claims, RIDGE / people.max(1) as f64));
+        Evidence::Timings | Evidence::Fine => {
+            let first = evidence.scores().start;
+            let some = |x: &[f64; SCORES]| std::array::from_fn(|k| x[first + k]);
+            let claims: Vec<([f64; KINDS], bool)> =
+                claims.iter().map(|(x, g)| (some(x), *g)).collect();
+            found[evidence.scores()].copy_from_slice(&slopes(&claims, ridge));
         }
         Evidence::Tables => {
             let claims: Vec<_> = claims.iter().map(|(x, g)| (x.to_vec(), *g)).collect();
@@ -351,16 +417,22 @@ fn weights(trials: &[Trial], people: usize, evidence: Evidence) -> [f32; SCORES]
     if sum > 0.0 {
         found.map(|slope| (slope * KINDS as f64 / sum) as f32)
     } else {
-        std::array::from_fn(|k| if k < KINDS { 1.0 } else { 0.0 })
+        std::array::from_fn(|k| {
+            if evidence.scores().contains(&k) {
+                1.0
+            } else {
+                0.0
+            }
+        })
     }
 }
 
 fn norm_of(population: &Population, rows: &[Row]) -> KeyNorm {
-    let mut norm = KeyNorm::new();
+    let mut norm = KeyNorm::with(population.layout);
     for row in rows {
         norm.keys += 1;
         row.timings()
-            .for_each(|timing| norm.add(population, timing));
+            .for_each(|timing| norm.add(population, population.residual(timing)));
     }
     norm
 }
@@ -369,8 +441,8 @@ fn norm_of(population: &Population, rows: &[Row]) -> KeyNorm {
 fn each_place(population: &Population, rows: &[Row], mut visit: impl FnMut(usize, usize)) {
     for pair in rows.windows(2) {
         // Without a pair the keystroke begins anew.
-        if pair[1].0[1].is_some() {
-            places(population, &pair[0].0, &pair[1].0, &mut visit);
+        if pair[1].times[1].is_some() {
+            places(population, &pair[0], &pair[1], &mut visit);
         }
     }
 }
@@ -382,16 +454,18 @@ fn counts_of(population: &Population, rows: &[Row]) -> Vec<f32> {
 }
 
 fn uncalibrated(people: &[&Typed], cohort: usize, evidence: Evidence) -> TypingModel {
-    let population = population(people);
+    let fine = (evidence != Evidence::Timings).then(|| population(people, Layout::CLASSES));
+    let population = population(people, Layout::GROUPS);
     let enrolled: Vec<Vec<Row>> = people.iter().take(cohort).map(|p| p.enrolled()).collect();
     let rivals: Vec<KeyNorm> = enrolled
         .iter()
         .map(|rows| norm_of(&population, rows))
         .collect();
-    let mut seen = vec![0; FEATURES];
+    let phrasing = words::phrasing(people, &population);
+    let mut seen = vec![0; PLACES];
     let sessions = people.iter().flat_map(|person| &person.sessions);
     let timings = sessions.flatten().flat_map(Row::timings);
-    timings.for_each(|timing| seen[usize::from(timing.feature)] += 1);
+    timings.for_each(|timing| seen[usize::from(timing.place)] += 1);
     let (mut share, mut rival_ratios) = (Vec::new(), Vec::new());
     if evidence == Evidence::Tables {
         let mut counts = vec![0.0; ALL];
@@ -408,17 +482,33 @@ fn uncalibrated(people: &[&Typed], cohort: usize, evidence: Evidence) -> TypingM
             .collect();
     }
     let models: Vec<KeyModel> = rivals.iter().map(|norm| norm.adapt(&population)).collect();
+    let fine = fine.map(|population| {
+        let adapted = |rows: &Vec<Row>| norm_of(&population, rows).adapt(&population);
+        let models: Vec<KeyModel> = enrolled.iter().map(adapted).collect();
+        Fine {
+            cohort: Cohort::new(&models),
+            population,
+        }
+    });
     TypingModel {
         typing: Typing {
             population,
             cohort: Cohort::new(&models),
             weight: [1.0; KINDS],
             calibration: Calibration { knots: Vec::new() },
+            phrasing,
         },
         rivals,
         seen,
         evidence,
-        weight: std::array::from_fn(|k| if k < KINDS { 1.0 } else { 0.0 }),
+        fine,
+        weight: std::array::from_fn(|k| {
+            if evidence.scores().contains(&k) {
+                1.0
+            } else {
+                0.0
+            }
+        }),
         share,
         rival_ratios,
     }

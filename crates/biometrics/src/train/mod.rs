@@ -12,7 +12,13 @@ mod pointer;
 mod population;
 mod random;
 mod tables;
+mod words;
 mod write;
+
+/// What an ordered pair of keys is counted as in a template.
+pub fn kept_pair(before: u8, key: u8) -> u16 {
+    crate::keyboard::kept_pair(before, key)
+}
 
 pub use gestures::{Cutting, Gesture, LONG, SHORT, gestures};
 pub use hands::{Hand, Plan, Pooling};

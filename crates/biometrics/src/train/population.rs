@@ -1,72 +1,111 @@
 //! What people in general type like, from recordings of many.
 
 use super::keyboard::{Row, Typed};
-use crate::keyboard::{FEATURES, KINDS, Population, Timing, kind_of};
+use crate::keyboard::{KINDS, Layout, PLACES, Population, Timing};
 
-/// Mean, within and between variance of each feature, each shrunk towards its kind's.
-pub(crate) fn population(people: &[&Typed]) -> Population {
-    let mut count = vec![0.0f64; FEATURES];
-    let mut total = vec![0.0f64; FEATURES];
-    let each = |visit: &mut dyn FnMut(usize, Timing)| {
-        for (place, person) in people.iter().enumerate() {
-            for timing in person.sessions.iter().flatten().flat_map(Row::timings) {
-                visit(place, timing);
-            }
-        }
+/// Mean and spread of each place, then within and between variance of the residuals of each feature, each shrunk towards
+/// its kind's.
+pub(crate) fn population(people: &[&Typed], layout: Layout) -> Population {
+    let raw = |timing: Timing| (usize::from(timing.place), f64::from(timing.value));
+    let places = Moments::of(people, Layout::CLASSES, None, raw);
+    let spread = |place: usize| libm::sqrt(places.within[place] + places.between[place]) as f32;
+    let mut population = Population {
+        layout,
+        mean: places
+            .mean
+            .iter()
+            .map(|&mean| mean.max(0.0) as f32)
+            .collect(),
+        spread: (0..PLACES).map(spread).collect(),
+        within: Box::default(),
+        between: Box::default(),
     };
-    each(&mut |_, t| {
-        count[usize::from(t.feature)] += 1.0;
-        total[usize::from(t.feature)] += f64::from(t.value);
-    });
-    let mean = shrink(&total, &count, 20.0);
+    let standard = |timing: Timing| {
+        let residual = population.residual(timing);
+        (usize::from(residual.feature), f64::from(residual.value))
+    };
+    let features = Moments::of(people, layout, Some(0.0), standard);
+    let table = |values: Vec<f64>| values.into_iter().map(|v| v as f32).collect();
+    population.within = table(features.within);
+    population.between = table(features.between);
+    population
+}
 
-    // Sums per (person, feature), one person after the other.
-    let mut spread = vec![0.0f64; FEATURES];
-    let mut freedom = vec![0.0f64; FEATURES];
-    let mut means: Vec<(usize, f64, f64)> = Vec::new();
-    for person in people {
-        let mut cells = vec![(0.0f64, 0.0f64, 0.0f64); FEATURES];
-        for t in person.sessions.iter().flatten().flat_map(Row::timings) {
-            let (cell, value) = (&mut cells[usize::from(t.feature)], f64::from(t.value));
-            *cell = (cell.0 + 1.0, cell.1 + value, cell.2 + value * value);
-        }
-        for (feature, &(n, s, q)) in cells.iter().enumerate() {
-            if n > 0.0 {
-                spread[feature] += (q - s * s / n).max(0.0);
-                freedom[feature] += n - 1.0;
-                if n >= 2.0 {
-                    means.push((feature, n, s / n));
+/// Mean over people, variance of one person's repetitions, variance of people's means.
+struct Moments {
+    mean: Vec<f64>,
+    within: Vec<f64>,
+    between: Vec<f64>,
+}
+
+impl Moments {
+    /// Of places in a layout, with the mean estimated or given.
+    fn of(
+        people: &[&Typed],
+        layout: Layout,
+        centre: Option<f64>,
+        value: impl Fn(Timing) -> (usize, f64),
+    ) -> Self {
+        let number = layout.features();
+        let timings = |person: &&Typed| -> Vec<(usize, f64)> {
+            let rows = person.sessions.iter().flatten();
+            rows.flat_map(Row::timings).map(&value).collect()
+        };
+        let mut count = vec![0.0f64; number];
+        let mut total = vec![0.0f64; number];
+        // Sums per (person, place), one person after the other.
+        let mut spread = vec![0.0f64; number];
+        let mut freedom = vec![0.0f64; number];
+        let mut means: Vec<(usize, f64, f64)> = Vec::new();
+        for person in people {
+            let mut cells = vec![(0.0f64, 0.0f64, 0.0f64); number];
+            for (place, value) in timings(person) {
+                count[place] += 1.0;
+                total[place] += value;
+                let cell = &mut cells[place];
+                *cell = (cell.0 + 1.0, cell.1 + value, cell.2 + value * value);
+            }
+            for (place, &(n, s, q)) in cells.iter().enumerate() {
+                if n > 0.0 {
+                    spread[place] += (q - s * s / n).max(0.0);
+                    freedom[place] += n - 1.0;
+                    if n >= 2.0 {
+                        means.push((place, n, s / n));
+                    }
                 }
             }
         }
-    }
-    let within = shrink(&spread, &freedom, 30.0);
-    let mut spread = vec![0.0f64; FEATURES];
-    let mut number = vec![0.0f64; FEATURES];
-    for (feature, n, own) in means {
-        let d = own - mean[feature];
-        spread[feature] += (d * d - within[feature] / n).max(0.0);
-        number[feature] += 1.0;
-    }
-    let between = shrink(&spread, &number, 20.0);
-    let table =
-        |values: Vec<f64>, least: f64| values.into_iter().map(|v| v.max(least) as f32).collect();
-    Population {
-        mean: table(mean, 0.0),
-        within: table(within, 1e-3),
-        between: table(between, 1e-3),
+        let mean = match centre {
+            Some(centre) => vec![centre; number],
+            None => shrink(&total, &count, 20.0, layout),
+        };
+        let within = shrink(&spread, &freedom, 30.0, layout);
+        let mut spread = vec![0.0f64; number];
+        let mut people = vec![0.0f64; number];
+        for (place, n, own) in means {
+            let d = own - mean[place];
+            spread[place] += (d * d - within[place] / n).max(0.0);
+            people[place] += 1.0;
+        }
+        let between = shrink(&spread, &people, 20.0, layout);
+        let floor = |values: Vec<f64>| values.into_iter().map(|v| v.max(1e-3)).collect();
+        Self {
+            mean,
+            within: floor(within),
+            between: floor(between),
+        }
     }
 }
 
-/// total / count per feature, with `weight` observations of the kind's average added.
-fn shrink(total: &[f64], count: &[f64], weight: f64) -> Vec<f64> {
+/// total / count per place, with `weight` observations of the kind's average added.
+fn shrink(total: &[f64], count: &[f64], weight: f64, layout: Layout) -> Vec<f64> {
     let mut kinds = [(0.0f64, 0.0f64); KINDS];
-    for feature in 0..FEATURES {
-        let kind = &mut kinds[kind_of(feature)];
-        *kind = (kind.0 + total[feature], kind.1 + count[feature]);
+    for place in 0..total.len() {
+        let kind = &mut kinds[layout.kind_of(place)];
+        *kind = (kind.0 + total[place], kind.1 + count[place]);
     }
     let average = kinds.map(|(total, count)| total / count.max(1.0));
-    (0..FEATURES)
-        .map(|f| (total[f] + weight * average[kind_of(f)]) / (count[f] + weight))
+    (0..total.len())
+        .map(|p| (total[p] + weight * average[layout.kind_of(p)]) / (count[p] + weight))
         .collect()
 }

@@ -2,8 +2,9 @@
 //! tables: they see the shape of what Gaussians take for a mean and a variance. For benchmarks: on the few people that
 //! the shipped model may learn from they tell nothing more, so the engine does without.
 
-use crate::keyboard::{KINDS, Population, Timing};
-use libm::{logf, sqrtf};
+use super::keyboard::Row;
+use crate::keyboard::{Population, Timing};
+use libm::logf;
 
 /// Tables.
 pub(crate) const TABLES: usize = 8;
@@ -44,16 +45,16 @@ const BOUNDS: [f32; SIDE - 1] = [-1.15, -0.674, -0.319, 0.0, 0.319, 0.674, 1.15]
 /// What one keystroke adds to the tables, given its timings and those of the keystroke before it: table and place.
 pub(crate) fn places(
     population: &Population,
-    before: &[Option<Timing>; KINDS],
-    own: &[Option<Timing>; KINDS],
+    before: &Row,
+    own: &Row,
     mut sink: impl FnMut(usize, usize),
 ) {
     for (table, axes) in AXES.iter().enumerate() {
         let [a, b] = axes.map(|axis| match axis {
-            Axis::Own(kind) => own[kind].map(|timing| eighth(population, timing)),
-            Axis::Before(kind) => before[kind].map(|timing| eighth(population, timing)),
-            Axis::Group => own[0].map(|hold| group(usize::from(hold.feature))),
-            Axis::GroupBefore => before[0].map(|hold| group(usize::from(hold.feature))),
+            Axis::Own(kind) => own.times[kind].map(|timing| eighth(population, timing)),
+            Axis::Before(kind) => before.times[kind].map(|timing| eighth(population, timing)),
+            Axis::Group => own.times[0].map(|hold| group(usize::from(hold.place))),
+            Axis::GroupBefore => before.times[0].map(|hold| group(usize::from(hold.place))),
         });
         if let (Some(a), Some(b)) = (a, b) {
             sink(table, table * PLACES + a * SIDE + b);
@@ -115,9 +116,7 @@ fn smooth(tables: &[f32]) -> Vec<f32> {
 
 /// In which eighth of the population a timing lies.
 fn eighth(population: &Population, timing: Timing) -> usize {
-    let feature = usize::from(timing.feature);
-    let wide = population.within[feature] + population.between[feature];
-    let z = (timing.value - population.mean[feature]) / sqrtf(wide);
+    let z = population.residual(timing).value;
     BOUNDS.iter().filter(|&&bound| z > bound).count()
 }
 

@@ -3,10 +3,10 @@
 use super::{PointingModel, TypingModel};
 use crate::calibration::Calibration;
 use crate::codec::STEP;
-use crate::keyboard::{CELLS, CLASSES, FEATURES, KeyNorm, PAIRS, Population};
-use crate::model::{KEY_DELTA, MAGIC, POINTER_DELTA, RIVALS, VARIANCE, features_of};
+use crate::keyboard::{CELLS, FEATURES, KINDS, KeyNorm, Layout, PLACES, Population};
+use crate::model::{KEY_DELTA, KNOWN_CELLS, KNOWN_PLACES, MAGIC, POINTER_DELTA, RIVALS, VARIANCE};
 
-/// A feature that all people together typed more rarely has the figures of its kind.
+/// A class or pair of classes that all people together typed more rarely has the figures of its kind.
 const RARE: u32 = 8;
 /// A cell that a rival typed more rarely is left out.
 const RARE_RIVAL: f32 = 3.0;
@@ -30,73 +30,70 @@ fn floats<'a>(values: impl IntoIterator<Item = &'a f32>, out: &mut Vec<u8>) {
 fn write_typing(model: &TypingModel, out: &mut Vec<u8>) {
     let population = &model.typing.population;
     let is_known = |cell: usize| model.seen[cell] >= RARE;
-    for kind in 0..4 {
-        // A feature that nobody typed shows what its kind has.
-        let range = if kind == 0 {
-            0..CLASSES
-        } else {
-            CLASSES + (kind - 1) * PAIRS..CLASSES + kind * PAIRS
-        };
-        let unknown = range
-            .clone()
-            .find(|&f| model.seen[f] == 0)
-            .unwrap_or(range.start);
+    for kind in 0..KINDS {
+        // A place that nobody typed at shows what its kind has.
+        let of_kind = |place: &usize| Layout::CLASSES.kind_of(*place) == kind;
+        let unknown = (0..PLACES).filter(of_kind).find(|&p| model.seen[p] == 0);
+        let place = unknown.or_else(|| (0..PLACES).find(of_kind)).unwrap_or(0);
+        let feature = (0..FEATURES)
+            .find(|&f| Layout::GROUPS.kind_of(f) == kind)
+            .unwrap_or(0);
         floats(
             &[
-                population.mean[unknown],
-                population.within[unknown],
-                population.between[unknown],
+                population.mean[place],
+                population.spread[place],
+                population.within[feature],
+                population.between[feature],
             ],
             out,
         );
     }
-    bitmap(is_known, out);
-    for feature in (0..CELLS)
-        .filter(|&cell| is_known(cell))
-        .flat_map(features_of)
-    {
-        out.extend(((population.mean[feature] * STEP + 0.5) as u16).to_le_bytes());
-        for variance in [population.within[feature], population.between[feature]] {
-            out.push(
-                ((libm::logf(variance) - VARIANCE.1) * VARIANCE.0 + 0.5).clamp(0.0, 255.0) as u8,
-            );
-        }
+    let scale =
+        |value: f32| ((libm::logf(value) - VARIANCE.1) * VARIANCE.0 + 0.5).clamp(0.0, 255.0) as u8;
+    out.extend(bitmap::<KNOWN_PLACES>(Layout::CLASSES.cells(), is_known));
+    let known = (0..Layout::CLASSES.cells()).filter(|&cell| is_known(cell));
+    for place in known.flat_map(|cell| Layout::CLASSES.features_of(cell)) {
+        out.extend(((population.mean[place] * STEP + 0.5) as u16).to_le_bytes());
+        out.push(scale(population.spread[place]));
+    }
+    for feature in 0..FEATURES {
+        out.push(scale(population.within[feature]));
+        out.push(scale(population.between[feature]));
     }
     let rivals = &model.rivals[..model.rivals.len().min(RIVALS)];
     out.extend((rivals.len() as u16).to_le_bytes());
     rivals
         .iter()
-        .for_each(|rival| write_rival(population, rival, is_known, out));
+        .for_each(|rival| write_rival(population, rival, out));
     floats(&model.typing.weight, out);
     write_calibration(&model.typing.calibration, out);
+    let phrasing = &model.typing.phrasing;
+    let figures = [phrasing.within, phrasing.between];
+    floats(figures.as_flattened(), out);
+    write_calibration(&phrasing.calibration, out);
 }
 
-fn write_rival(
-    population: &Population,
-    rival: &KeyNorm,
-    is_known: impl Fn(usize) -> bool,
-    out: &mut Vec<u8>,
-) {
+fn write_rival(population: &Population, rival: &KeyNorm, out: &mut Vec<u8>) {
     let shift = rival.shift(population);
     floats(shift.offset.iter().chain(&shift.ratio), out);
-    let is_kept = |cell: usize| is_known(cell) && rival.count[cell] >= RARE_RIVAL;
-    bitmap(is_kept, out);
+    let is_kept = |cell: usize| rival.count[cell] >= RARE_RIVAL;
+    out.extend(bitmap::<KNOWN_CELLS>(CELLS, is_kept));
     for cell in (0..CELLS).filter(|&cell| is_kept(cell)) {
         out.push(rival.count[cell].min(255.0) as u8);
-        for feature in features_of(cell) {
-            let delta = rival.sum[feature] / rival.count[cell] - population.mean[feature];
-            out.push((delta * KEY_DELTA).round().clamp(-127.0, 127.0) as i8 as u8);
+        for feature in Layout::GROUPS.features_of(cell) {
+            let mean = rival.sum[feature] / rival.count[cell];
+            out.push((mean * KEY_DELTA).round().clamp(-127.0, 127.0) as i8 as u8);
         }
     }
     debug_assert!(rival.sum.len() == FEATURES, "one sum per feature");
 }
 
-fn bitmap(is_set: impl Fn(usize) -> bool, out: &mut Vec<u8>) {
-    let mut bits = [0u8; CELLS.div_ceil(8)];
-    for cell in (0..CELLS).filter(|&cell| is_set(cell)) {
-        bits[cell / 8] |= 1 << (cell % 8);
+fn bitmap<const N: usize>(number: usize, is_set: impl Fn(usize) -> bool) -> [u8; N] {
+    let mut bits = [0u8; N];
+    for i in (0..number).filter(|&i| is_set(i)) {
+        bits[i / 8] |= 1 << (i % 8);
     }
-    out.extend(bits);
+    bits
 }
 
 fn write_pointing(model: &PointingModel, out: &mut Vec<u8>) {

@@ -269,11 +269,16 @@ pub async fn guard(State(app): State<App>, request: Request, next: Next) -> Resp
 async fn admit(app: &App, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     let path = parts.uri.path();
-    let body = match (path.starts_with("/scim/"), path.starts_with("/saml/")) {
-        // Whoever may send megabytes shows a token before any of it is read.
-        (true, _) => Ok(Ok(body)),
-        (_, is_saml) => {
-            let most = if is_saml { SAML_BODY } else { BODY };
+    // Whoever may send more shows a token or a secret before any of it is read.
+    let is_known_first = path.starts_with("/scim/") || path.starts_with("/okta/");
+    let body = match is_known_first {
+        true => Ok(Ok(body)),
+        false => {
+            let most = if path.starts_with("/saml/") {
+                SAML_BODY
+            } else {
+                BODY
+            };
             let whole = to_bytes(body, most);
             let whole = tokio::time::timeout(app.limits.body_time(), whole).await;
             whole.map(|whole| whole.map(Body::from))
